@@ -1,0 +1,16 @@
+"""Parallel cryo-ET tilt series in SerialEM: prediction, tracking, recovery, metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "acquire_here"]
+
+
+def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Acquire the area of the Navigator item in progress; see `pacetomo.acquire.acquire_here`."""
+    # Imported late: looking up the version must not load NumPy.
+    from pacetomo.acquire import acquire_here as acquire
+
+    acquire(settings_file, **settings)

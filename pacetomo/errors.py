@@ -1,0 +1,40 @@
+"""The errors that a user can cause or cure.
+
+A `PaceError` says in one clear sentence what happened, where (file, line, target, tilt) and what is needed.
+Anything else that is raised is a bug and stays visible as one. SerialEM's STOP is not part of this family:
+nothing here may catch it.
+"""
+
+from __future__ import annotations
+
+
+class PaceError(Exception):
+    """Something went wrong in a way that a user can understand and act on."""
+
+
+class SettingsError(PaceError):
+    """A setting has an unknown name, the wrong type, or a value that cannot be used."""
+
+
+class TargetFileError(PaceError):
+    """A target file cannot be read, or contradicts itself."""
+
+
+class RunFileError(PaceError):
+    """The saved state of a run cannot be read or written."""
+
+
+class MetadataError(PaceError):
+    """An mdoc file is broken or lacks what is needed."""
+
+
+class StackError(PaceError):
+    """An image stack is missing, truncated or damaged."""
+
+
+class PlanError(PaceError):
+    """The planned acquisition cannot be done as asked."""
+
+
+class ScopeError(PaceError):
+    """The microscope, or SerialEM in front of it, refused or failed."""

@@ -1,0 +1,127 @@
+"""The plan of an area: scheme x targets as a list of exposures, priced before the first electron.
+
+Each `Exposure` carries all it needs, so that skipping and resuming need no memory of the ones before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pacetomo.errors import PlanError
+from pacetomo.schemes import Branch, TiltStop
+
+
+class Exposure(NamedTuple):
+    """One Record image of one target.
+
+    `number` is its place in the plan from 0, `stop` that of its tilt, `target` the target's number from 1,
+    `tilt_deg` the planned stage tilt.
+    """
+
+    number: int
+    stop: int
+    target: int
+    tilt_deg: float
+    branch: Branch
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What exposures cost, for estimates.
+
+    Attributes
+    ----------
+    dose_e_per_a2 : float
+        Dose of one Record image (e/Å²).
+    exposure_s : float
+        Time per target and tilt (s), all included; parallel sessions with a K3 take about 9 s.
+    tilt_s : float
+        Time per tilt spent on the stage (s).
+    setup_s, setup_target_s : float
+        Time before the first image (s), once and per target.
+    """
+
+    dose_e_per_a2: float = 3.0
+    exposure_s: float = 8.3
+    tilt_s: float = 5.0
+    setup_s: float = 90.0
+    setup_target_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Price of a plan: images, dose per target (e/Å²) and total time (s)."""
+
+    exposures: int
+    images_per_target: int
+    dose_per_target_e_per_a2: float
+    total_s: float
+
+    def describe(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.exposures} exposures, {self.images_per_target} per target, "
+            f"{self.dose_per_target_e_per_a2:.0f} e/Å² per target, about {self.total_s / 60:.0f} min"
+        )
+
+
+def make_plan(stops: Sequence[TiltStop], targets: Iterable[int]) -> tuple[Exposure, ...]:
+    """All exposures in order: at each tilt every target, the tracking target first.
+
+    Raises
+    ------
+    PlanError
+        When there is nothing to image.
+    """
+    order = list(targets)
+    if not order:
+        raise PlanError("there is no target to image: all are skipped")
+    return tuple(
+        Exposure(stop * len(order) + place, stop, target, tilt.tilt_deg, tilt.branch)
+        for stop, tilt in enumerate(stops)
+        for place, target in enumerate(order)
+    )
+
+
+def estimate(plan: Sequence[Exposure], prices: Prices) -> Estimate:
+    """Number of images, dose and time of a plan."""
+    stops = len({exposure.stop for exposure in plan})
+    targets = len({exposure.target for exposure in plan})
+    return Estimate(
+        exposures=len(plan),
+        images_per_target=stops,
+        dose_per_target_e_per_a2=stops * prices.dose_e_per_a2,
+        total_s=prices.setup_s
+        + targets * prices.setup_target_s
+        + stops * prices.tilt_s
+        + len(plan) * prices.exposure_s,
+    )
+
+
+def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: float) -> list[float]:
+    """Wanted defocus (µm) of each target: from the weaker to the stronger underfocus in steps, then again.
+
+    >>> spread_defocus_um(4, -3.0, -4.0, 0.5)
+    [-3.0, -3.5, -4.0, -3.0]
+    """
+    weak, strong = max(first_um, last_um), min(first_um, last_um)
+    values = 1 if step_um <= 0 else 1 + int((weak - strong) / step_um + 1e-6)
+    return [round(weak - (place % values) * step_um, 6) for place in range(count)]
+
+
+def plan_table(plan: Sequence[Exposure], prices: Prices, targets: int) -> str:
+    """Text table of a plan, a line per tilt: number, tilt, branch, images, running dose per target and time."""
+    lines = [f"{'tilt':>4} {'angle':>8}  {'branch':<6} {'images':>6} {'dose e/Å²':>10} {'time min':>9}"]
+    first = {exposure.stop: exposure for exposure in reversed(plan)}
+    for stop in sorted(first):
+        exposure = first[stop]
+        done = stop + 1
+        seconds = prices.setup_s + targets * prices.setup_target_s
+        seconds += done * (prices.tilt_s + targets * prices.exposure_s)
+        lines.append(
+            f"{done:>4} {exposure.tilt_deg:>+7.1f}°  {exposure.branch.value:<6} {targets:>6} "
+            f"{done * prices.dose_e_per_a2:>10.1f} {seconds / 60:>9.1f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,282 @@
+"""The tracking model: where each target will be at the next tilt, and what was learnt from the last image.
+
+The engine asks a `TrackingModel` for an `Aim` before each exposure and tells it afterwards what was measured. A model
+sees all targets, never touches the microscope, keeps no clock and logs nothing; its state is written to the run file
+through `export` and put back through `restore`.
+
+Displacements are specimen shifts in µm (X along the tilt axis, Y across it), heights in µm towards the source,
+tilts in degrees.
+
+`SingleTargetModel` is the known one-parameter method (Eisenstein et al., Nature Methods 2023): each target and branch
+for itself, its height z0 from its own latest Y displacements.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Optional, Protocol
+
+from pacetomo.errors import PlanError
+from pacetomo.frames import XY
+from pacetomo.geometry import height_um, seen_y_um
+from pacetomo.schemes import Branch
+
+CORRELATION_SIGMA_UM = 0.011
+"""Scatter of one image-to-image alignment at normal incidence (µm), from sessions on good stages."""
+
+
+class Start(NamedTuple):
+    """A target when acquisition begins.
+
+    `shift_um` is the specimen shift that centres it at the start tilt, `n0_um` its distance from the tilt axis and
+    `z0_um` its height over it, both in the untilted frame.
+    """
+
+    shift_um: XY
+    n0_um: float
+    z0_um: float
+
+
+class Aim(NamedTuple):
+    """What a model expects of a target at a tilt.
+
+    `shift_um`: specimen shift that should centre it. `rise_um`: its height along the beam less that at the start tilt;
+    the focus has to go down by as much. `sigma_um`: standard deviation of each shift coordinate, `sigma_rise_um` that
+    of the height.
+    """
+
+    shift_um: XY
+    rise_um: float
+    sigma_um: XY
+    sigma_rise_um: float
+
+
+class Observation(NamedTuple):
+    """What one exposure showed.
+
+    `applied_um` is the specimen shift set for the image, `residual_um` where the target was then seen relative to the
+    image centre in the specimen plane: by alignment to the previous image of the same target and branch, or None when
+    there was none or it is not to be trusted. `defocus_error_um` is the measured defocus less the wanted one, or None.
+    """
+
+    target: int
+    tilt_deg: float
+    branch: Branch
+    applied_um: XY
+    residual_um: Optional[XY]  # noqa: UP045 - evaluated at run time on Python 3.9
+    defocus_error_um: Optional[float] = None  # noqa: UP045
+    time_s: float = 0.0
+
+
+class Move(NamedTuple):
+    """A target's Y displacement (µm) between two tilts (degrees) of one branch."""
+
+    from_deg: float
+    to_deg: float
+    dy_um: float
+
+
+class TrackRecord(NamedTuple):
+    """A model's knowledge of one target on one branch, in the terms of the run file."""
+
+    shift_um: XY
+    tilt_deg: float
+    n0_um: float
+    z0_um: float
+    moves: tuple[Move, ...]
+
+
+class TrackingModel(Protocol):
+    """What the engine needs of a tracking model."""
+
+    def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
+        """The stage has been tilted; measurements of the tracking target at earlier tilts no longer hold for all."""
+
+    def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
+        """Where the target is expected."""
+
+    def observe(self, seen: Observation) -> None:
+        """Learn from one exposure."""
+
+    def export(self, target: int, branch: Branch) -> TrackRecord:
+        """State of a target on a branch, exact, for the run file."""
+
+    def restore(self, target: int, branch: Branch, record: TrackRecord) -> None:
+        """Put back what `export` gave."""
+
+
+def predicted_dy_um(n0_um: float, z0_um: float, from_deg: float, to_deg: float) -> float:
+    """Y displacement (µm) of a point at distance n0 and height z0 between two tilts.
+
+    >>> round(predicted_dy_um(2.0, 0.5, 0.0, 30.0), 4)
+    -0.5179
+    """
+    return seen_y_um(n0_um, z0_um, to_deg) - seen_y_um(n0_um, z0_um, from_deg)
+
+
+def fit_z0_um(n0_um: float, moves: Sequence[Move]) -> float | None:
+    """Height z0 (µm) of a target over the tilt axis from its Y displacements, by linear least squares.
+
+    Each displacement obeys ``dy = n0 (cos b - cos a) - z0 (sin b - sin a)`` for a move from tilt a to tilt b, which
+    is linear in z0: ``z0 = sum(s (n0 c - dy)) / sum(s s)`` with c and s the differences of cosine and sine.
+
+    Returns
+    -------
+    float or None
+        None when no move tilts the stage.
+
+    >>> fit_z0_um(2.0, [Move(0.0, 30.0, predicted_dy_um(2.0, 0.5, 0.0, 30.0))])
+    0.5
+    """
+    above = below = 0.0
+    for move in moves:
+        a, b = math.radians(move.from_deg), math.radians(move.to_deg)
+        c, s = math.cos(b) - math.cos(a), math.sin(b) - math.sin(a)
+        above += s * (n0_um * c - move.dy_um)
+        below += s * s
+    return above / below if below > 1e-12 else None
+
+
+@dataclass(frozen=True)
+class _Track:
+    """One target on one branch: where it was last seen, and its latest moves."""
+
+    shift_um: XY
+    tilt_deg: float
+    z0_um: float
+    moves: tuple[Move, ...] = ()
+
+
+class SingleTargetModel:
+    """Each target and branch for itself; the tracking target's latest shift is passed on to the others.
+
+    Parameters
+    ----------
+    starts : mapping of target number to Start
+        All targets that will be imaged.
+    start_tilt_deg : float
+        Tilt of the first images.
+    tracking_target : int
+        Number of the target whose measured shift at a tilt is added to the aims of all others at that tilt.
+    data_points : int
+        How many of the latest displacements of a branch the height is fitted to.
+    second_branch : Branch
+        The branch that begins after the stage has come back past the start tilt.
+    predict_first_of_second : bool
+        Replace the first displacement of that branch by its prediction in the fit: the stage's jump at the change of
+        direction is no sign of height.
+    axis_offsets_um : mapping of Branch to float
+        Added to every n0 on that branch: the distance of the tilt axis left uncorrected there.
+    """
+
+    def __init__(
+        self,
+        starts: Mapping[int, Start],
+        start_tilt_deg: float,
+        *,
+        tracking_target: int = 1,
+        data_points: int = 4,
+        second_branch: Branch = Branch.DOWN,
+        predict_first_of_second: bool = True,
+        axis_offsets_um: Mapping[Branch, float] | None = None,
+    ) -> None:
+        self._starts = dict(starts)
+        self._start_tilt_deg = start_tilt_deg
+        self._tracking_target = tracking_target
+        self._data_points = data_points
+        self._second_branch = second_branch
+        self._predict_first_of_second = predict_first_of_second
+        self._axis_offsets_um = dict(axis_offsets_um or {})
+        self._tracks: dict[tuple[int, Branch], _Track] = {}
+        for target, start in self._starts.items():
+            for branch in (Branch.UP, Branch.DOWN):
+                self._tracks[target, branch] = _Track(start.shift_um, start_tilt_deg, start.z0_um)
+        self._common_um = XY(0.0, 0.0)
+        self._seen: set[int] = set()
+
+    def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
+        """Forget the shift that the tracking target showed at the previous tilt: every target has taken it up."""
+        self._common_um = XY(0.0, 0.0)
+        self._seen = set()
+
+    def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
+        """Last position, plus what tilting does to a point at (n0, z0), plus the tracking target's shift."""
+        track = self._track(target, branch)
+        n0_um = self._n0_um(target, branch)
+        dy_um = predicted_dy_um(n0_um, track.z0_um, track.tilt_deg, tilt_deg)
+        shift = track.shift_um.plus(XY(0.0, dy_um))
+        if target not in self._seen:
+            shift = shift.plus(self._common_um)
+        # The start focus was measured at the true height: only the change by tilting counts, at today's z0.
+        rise = height_um(n0_um, track.z0_um, tilt_deg) - height_um(n0_um, track.z0_um, self._start_tilt_deg)
+        sigma = self._sigma_um(track, tilt_deg)
+        return Aim(shift, rise, sigma, 0.1 + 0.1 * abs(rise))
+
+    def observe(self, seen: Observation) -> None:
+        """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
+        residual = seen.residual_um if seen.residual_um is not None else XY(0.0, 0.0)
+        found = seen.applied_um.plus(residual)
+        self._seen.add(seen.target)
+        if seen.target == self._tracking_target:
+            self._common_um = residual
+        for branch in self._branches(seen.branch):
+            self._tracks[seen.target, branch] = self._moved(seen.target, branch, found, seen.tilt_deg)
+
+    def export(self, target: int, branch: Branch) -> TrackRecord:
+        """State of a target on a branch (UP or DOWN)."""
+        track = self._track(target, branch)
+        return TrackRecord(
+            track.shift_um, track.tilt_deg, self._starts[target].n0_um, track.z0_um, track.moves
+        )
+
+    def restore(self, target: int, branch: Branch, record: TrackRecord) -> None:
+        """Put back what `export` gave; the target's n0 must be the one this model was made with.
+
+        Raises
+        ------
+        PlanError
+            When it is not: the run file belongs to another selection of targets.
+        """
+        if abs(record.n0_um - self._starts[target].n0_um) > 1e-6:
+            raise PlanError(
+                f"target {target}: the saved state has n0 {record.n0_um:g} µm, "
+                f"the model {self._starts[target].n0_um:g} µm"
+            )
+        self._tracks[target, branch] = _Track(record.shift_um, record.tilt_deg, record.z0_um, record.moves)
+
+    def _moved(self, target: int, branch: Branch, found: XY, tilt_deg: float) -> _Track:
+        track = self._track(target, branch)
+        if abs(tilt_deg - track.tilt_deg) < 1e-3:  # the start image, or a second image at the same tilt
+            return replace(track, shift_um=found)
+        n0_um = self._n0_um(target, branch)
+        dy_um = found.y - track.shift_um.y
+        known = track.moves
+        if not known and branch is not self._second_branch:
+            # The start image counts as a step that went as the geometry says, so that the first displacement
+            # alone, which is mostly the stage's, does not decide on the height.
+            before_deg = 2 * track.tilt_deg - tilt_deg
+            as_expected_um = predicted_dy_um(n0_um, track.z0_um, before_deg, track.tilt_deg)
+            known = (Move(before_deg, track.tilt_deg, as_expected_um),)
+        elif not known and self._predict_first_of_second:
+            dy_um = predicted_dy_um(n0_um, track.z0_um, track.tilt_deg, tilt_deg)
+        moves = (*known, Move(track.tilt_deg, tilt_deg, dy_um))[-self._data_points :]
+        z0_um = fit_z0_um(n0_um, moves)
+        return _Track(found, tilt_deg, track.z0_um if z0_um is None else z0_um, moves)
+
+    def _sigma_um(self, track: _Track, tilt_deg: float) -> XY:
+        """Alignment scatter, growing where the image is foreshortened, and an uncertain height's share in Y."""
+        x_um = CORRELATION_SIGMA_UM / max(0.2, math.cos(math.radians(tilt_deg))) ** 1.3
+        arm = abs(math.sin(math.radians(tilt_deg)) - math.sin(math.radians(track.tilt_deg)))
+        return XY(x_um, math.hypot(x_um, 0.3 * arm))
+
+    def _n0_um(self, target: int, branch: Branch) -> float:
+        return self._starts[target].n0_um + self._axis_offsets_um.get(branch, 0.0)
+
+    def _track(self, target: int, branch: Branch) -> _Track:
+        return self._tracks[target, Branch.UP if branch is Branch.START else branch]
+
+    @staticmethod
+    def _branches(branch: Branch) -> Iterable[Branch]:
+        return (Branch.UP, Branch.DOWN) if branch is Branch.START else (branch,)
