@@ -1,0 +1,1 @@
+"""Text and binary files: each module turns one format into our types and back."""

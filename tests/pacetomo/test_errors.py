@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from pacetomo import errors
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_caught_as_pace_error_and_as_nothing_narrower(kind):
+    assert issubclass(kind, errors.PaceError)
+    assert not issubclass(kind, (OSError, ValueError, LookupError, RuntimeError))
+
+
+def test_the_kinds_are_told_apart():
+    for kind in KINDS:
+        for other in KINDS:
+            assert issubclass(kind, other) == (other in (kind, errors.PaceError))
+
+
+def test_the_message_is_what_people_see():
+    assert str(errors.TargetFileError("L3_tgts.txt, line 4: SSX is 'x'")) == "L3_tgts.txt, line 4: SSX is 'x'"
