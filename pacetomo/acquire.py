@@ -1,0 +1,206 @@
+"""Acquiring an area: what `scripts/acquire.py` calls, inside SerialEM or on a simulated microscope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pacetomo import __version__
+from pacetomo.area_files import AreaFiles
+from pacetomo.engine import Acquisition
+from pacetomo.errors import PaceError, PlanError, TargetFileError
+from pacetomo.files.atomic import move_aside, write_text_atomically
+from pacetomo.files.run_file import write_run
+from pacetomo.files.target_file import read_targets
+from pacetomo.job import Job, make_job
+from pacetomo.journal import Journal
+from pacetomo.plan import Prices
+from pacetomo.preflight import find_problems
+from pacetomo.prepare import Preparation, Prepared
+from pacetomo.run_state import RunHeader, RunState, TargetState
+from pacetomo.schemes import Branch
+from pacetomo.scope.protocol import Item, Level, Microscope
+from pacetomo.scope.serialem_scope import connect
+from pacetomo.settings import (
+    ResolvedSettings,
+    SettingsLayer,
+    SettingValue,
+    format_settings,
+    read_settings_toml,
+    resolve_settings,
+)
+from pacetomo.targets import TargetSet
+from pacetomo.tracking import SingleTargetModel, TrackingModel
+
+
+def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+    """Acquire the area of the Navigator item in progress; for scripts that SerialEM runs.
+
+    Parameters
+    ----------
+    settings_file : str, optional
+        A facility's settings in TOML form; relative to the session folder.
+    **settings
+        Settings of this script, over those of the file; the target file's go over both.
+
+    Raises
+    ------
+    SystemExit
+        After a problem that a user can cure; the log says what it is.
+    """
+    scope = connect()
+    try:
+        acquire_area(scope, scope.item(), settings_file, settings)
+    except PaceError as err:
+        scope.tell(f"ERROR: {err}", Level.ERROR)
+        raise SystemExit(1) from None
+
+
+def acquire_area(
+    scope: Microscope, item: Item, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+) -> RunState:
+    """Acquire one area and put the microscope back as it was.
+
+    Raises
+    ------
+    PaceError
+        When the area could not be acquired; what was taken until then is saved.
+    """
+    files = AreaFiles(scope.folder() / item.note.strip())
+    targets, resolved = _read(files, settings_file, script_settings)
+    number = _next_run(files)
+    job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
+    problems = find_problems(job, scope.limits())
+    for problem in problems:
+        scope.tell(f"Warning: {problem.describe()}", Level.WARNING)
+    fatal = [problem for problem in problems if problem.fatal]
+    if fatal:
+        raise PlanError(fatal[0].describe())
+    for target in job.active:  # existing images are never overwritten
+        for name in (target.series, f"{target.series}.mdoc"):
+            move_aside(files.folder / name)
+    write_text_atomically(files.settings(number), format_settings(resolved, f"{files.root}, run {number}"))
+    with Journal(files.journal(number), scope.clock_s) as journal:
+        _note_start(journal, scope, job, number)
+        for problem in problems:
+            journal.note("warning", text=problem.describe())
+        return _run(scope, item, job, number, journal)
+
+
+def _read(
+    files: AreaFiles, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+) -> tuple[TargetSet, ResolvedSettings]:
+    """Targets and settings in force of an area."""
+    if not files.target_file.is_file():
+        raise TargetFileError(
+            f"{files.target_file} is not there: the item's note must name the target file in the session folder"
+        )
+    targets = read_targets(files.target_file)
+    layers = []
+    if settings_file is not None:
+        path = Path(settings_file)
+        layers.append(read_settings_toml(path if path.is_absolute() else files.folder / path))
+    layers.append(SettingsLayer("script", script_settings))
+    layers.append(targets.settings_layer(files.target_file.name))
+    return targets, resolve_settings(*layers)
+
+
+def _next_run(files: AreaFiles) -> int:
+    """Number of the next run; refuses where one has been, so that nothing is exposed a second time."""
+    runs = files.runs()
+    if not runs:
+        return 1
+    newest = max(runs)
+    raise PlanError(
+        f"{runs[newest].name} is there: this area has been acquired at least in part, and exposing it again would "
+        "spend its dose twice. Move that run file and the tilt series elsewhere to acquire it anew"
+    )
+
+
+def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> None:
+    estimate = job.estimate(Prices())
+    journal.note(
+        "run_start",
+        version=__version__,
+        microscope=scope.version(),
+        area=job.files.root,
+        target_file=job.files.target_file.name,
+        run_file=job.files.run_file(number).name,
+        targets=[
+            {
+                "number": target.number,
+                "series": target.series,
+                "shift_um": list(job.untilted_um[target.number]),
+                "skip": target.skip,
+            }
+            for target in job.targets.targets
+        ],
+        settings={
+            name: {"value": value, "origin": job.resolved.origins[name]}
+            for name, value in job.resolved.values().items()
+        },
+        tilts_deg=[stop.tilt_deg for stop in job.stops],
+        exposures=estimate.exposures,
+        estimated_s=estimate.total_s,
+        geometry={"pretilt_deg": job.settings.pretilt, "rotation_deg": job.settings.rotation},
+    )
+    scope.tell(f"{job.files.root}: {estimate.describe()}")
+    for warning in (*job.targets.warnings, *job.resolved.warnings):
+        scope.tell(f"Warning: {warning}", Level.WARNING)
+        journal.note("warning", text=warning)
+
+
+def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal) -> RunState:
+    """Set up and acquire; however it ends, the end is noted and the microscope left in its former state."""
+    began_s = scope.clock_s()
+    run_file = job.files.run_file(number)
+    acquisition: Acquisition | None = None
+    ended = "stopped"
+    said = "stopped by the operator or by SerialEM"
+    try:
+        scope.begin(job.settings.imageShiftLimit)
+        prepared = Preparation(scope, job, journal).run(item)
+        state = _fresh_state(job)
+        write_run(run_file, job.targets, state, scope.wait)
+        acquisition = Acquisition(scope, job, prepared, make_model(job, prepared), state, run_file, journal)
+        journal.note("step", name="acquire", text="Acquiring")
+        acquisition.run()
+        state = acquisition.state.finished()
+        write_run(run_file, job.targets, state, scope.wait)
+        ended, said = "finished", f"{acquisition.taken} images in {(scope.clock_s() - began_s) / 60:.1f} min"
+        scope.tell(f"{job.files.root}: finished, {said}", Level.GOOD)
+        return state
+    except PaceError as err:
+        ended, said = "failed", str(err)
+        raise
+    finally:
+        taken = 0 if acquisition is None else acquisition.taken
+        journal.note_without_clock("run_end", state=ended, text=said, exposures=taken)
+        scope.end()
+
+
+def make_model(job: Job, prepared: Prepared) -> TrackingModel:
+    """Tracking model that the settings ask for, at the start of a series."""
+    settings = job.settings
+    return SingleTargetModel(
+        prepared.starts,
+        prepared.start_tilt_deg,
+        tracking_target=job.targets.tracking.number,
+        data_points=settings.dataPoints,
+        second_branch=job.second_branch,
+        predict_first_of_second=settings.ignoreNegStart,
+        axis_offsets_um={Branch.UP: settings.taOffsetPos, Branch.DOWN: settings.taOffsetNeg},
+    )
+
+
+def _fresh_state(job: Job) -> RunState:
+    settings = job.settings
+    header = RunHeader(
+        start_tilt_deg=settings.startTilt,
+        min_tilt_deg=settings.minTilt,
+        max_tilt_deg=settings.maxTilt,
+        step_deg=settings.step,
+        pretilt_deg=settings.pretilt,
+        rotation_deg=settings.rotation,
+    )
+    return RunState(tuple(TargetState(target.number) for target in job.targets.targets), None, header)

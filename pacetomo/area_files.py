@@ -1,0 +1,64 @@
+"""Names of the files of an acquisition area in the session folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacetomo.errors import TargetFileError
+
+_TARGET_FILE = re.compile(r"(?P<root>.+)_tgts(?P<suffix>(_p\d+)?)\.txt", re.IGNORECASE)
+_RUN = re.compile(r"_run(\d+)\.txt$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class AreaFiles:
+    """Files beside a target file ``ROOT_tgts.txt`` (or ``ROOT_tgts_p01.txt`` for a copied pattern).
+
+    Raises
+    ------
+    TargetFileError
+        When the name does not have this form.
+    """
+
+    target_file: Path
+
+    def __post_init__(self) -> None:
+        if _TARGET_FILE.fullmatch(self.target_file.name) is None:
+            raise TargetFileError(
+                f"{self.target_file.name or 'an empty name'}: the name of a target file ends in _tgts.txt, "
+                "for example lamella1_tgts.txt"
+            )
+
+    @property
+    def folder(self) -> Path:
+        """The session folder."""
+        return self.target_file.parent
+
+    @property
+    def root(self) -> str:
+        """Name of the area: ``lamella`` for ``lamella_tgts.txt``, ``lamella_p01`` for ``lamella_tgts_p01.txt``."""
+        match = _TARGET_FILE.fullmatch(self.target_file.name)
+        return "" if match is None else match["root"] + match["suffix"]
+
+    def runs(self) -> dict[int, Path]:
+        """Run files that are there, by their number."""
+        found = {}
+        for path in self.folder.glob(f"{self.target_file.stem}_run*.txt"):
+            match = _RUN.search(path.name)
+            if match is not None:
+                found[int(match[1])] = path
+        return dict(sorted(found.items()))
+
+    def run_file(self, number: int) -> Path:
+        """State of a run, rewritten after each exposure."""
+        return self.folder / f"{self.target_file.stem}_run{number:02d}.txt"
+
+    def journal(self, number: int) -> Path:
+        """What happened in a run, line by line."""
+        return self.run_file(number).with_suffix(".jsonl")
+
+    def settings(self, number: int) -> Path:
+        """Settings in force in a run."""
+        return self.folder / f"{self.target_file.stem}_run{number:02d}_settings.txt"

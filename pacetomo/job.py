@@ -1,0 +1,128 @@
+"""Everything known about an area before the microscope moves: targets, settings, plan, files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pacetomo.area_files import AreaFiles
+from pacetomo.errors import PlanError
+from pacetomo.frames import XY, Matrix2
+from pacetomo.geometry import SamplePlane
+from pacetomo.plan import Estimate, Exposure, Prices, estimate, make_plan, spread_defocus_um
+from pacetomo.schemes import Branch, TiltStop, make_scheme
+from pacetomo.settings import ResolvedSettings
+from pacetomo.settings_table import Settings
+from pacetomo.targets import Target, TargetSet
+
+
+@dataclass(frozen=True)
+class Job:
+    """One area to acquire.
+
+    Attributes
+    ----------
+    files : AreaFiles
+        Where things are kept.
+    targets : TargetSet
+        All with specimen coordinates, relative to the tracking target.
+    resolved : ResolvedSettings
+        Settings in force and where they came from.
+    """
+
+    files: AreaFiles
+    targets: TargetSet
+    resolved: ResolvedSettings
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.resolved.settings
+
+    @cached_property
+    def active(self) -> tuple[Target, ...]:
+        """Targets to image, the tracking target first.
+
+        Raises
+        ------
+        PlanError
+            When the tracking target is skipped: nothing would tell the others where they are.
+        """
+        if self.targets.tracking.skip:
+            raise PlanError(
+                f"{self.files.target_file.name}: target {self.targets.tracking.number} is the tracking target and "
+                "cannot be skipped; put another target first"
+            )
+        return tuple(target for target in self.targets.targets if not target.skip)
+
+    @cached_property
+    def plane(self) -> SamplePlane:
+        """The sample plane that pretilt and rotation describe."""
+        return SamplePlane(self.settings.pretilt, self.settings.rotation)
+
+    @cached_property
+    def untilted_um(self) -> dict[int, XY]:
+        """Each target's place in the untilted specimen frame, relative to the tracking target (µm)."""
+        origin = self.targets.tracking.shift_um or XY(0.0, 0.0)
+        places = {}
+        for target in self.targets.targets:
+            relative = (target.shift_um or origin).minus(origin)
+            places[target.number] = self.plane.untilted(relative, self.settings.tiltTargets)
+        return places
+
+    @cached_property
+    def stops(self) -> tuple[TiltStop, ...]:
+        """Tilts in order of acquisition."""
+        wanted = self.settings
+        scheme = make_scheme(
+            wanted.scheme, wanted.startTilt, wanted.minTilt, wanted.maxTilt, wanted.step, wanted.groupSize
+        )
+        return scheme.stops()
+
+    @cached_property
+    def plan(self) -> tuple[Exposure, ...]:
+        """All exposures in order."""
+        return make_plan(self.stops, [target.number for target in self.active])
+
+    @cached_property
+    def wanted_defocus_um(self) -> dict[int, float]:
+        """Defocus wanted for each target (µm, underfocus negative)."""
+        wanted = self.settings
+        numbers = [target.number for target in self.active]
+        spread = spread_defocus_um(len(numbers), wanted.minDefocus, wanted.maxDefocus, wanted.stepDefocus)
+        return dict(zip(numbers, spread))
+
+    @property
+    def second_branch(self) -> Branch:
+        """The branch that is begun last; UP when there is only one."""
+        begun = [stop.branch for stop in self.stops if stop.branch is not Branch.START]
+        return list(dict.fromkeys(begun))[-1] if begun else Branch.UP
+
+    @property
+    def first_direction(self) -> float:
+        """+1.0 when the first tilt after the start goes up, else -1.0."""
+        return 1.0 if len(self.stops) < 2 or self.stops[1].branch is Branch.UP else -1.0
+
+    def estimate(self, prices: Prices) -> Estimate:
+        """Images, dose and time of the plan."""
+        return estimate(self.plan, prices)
+
+    def farthest_shift_um(self, target: int) -> tuple[float, float]:
+        """Largest distance (µm) from the tracking target at which a target is seen, and the tilt (degrees) of it."""
+        place = self.untilted_um[target]
+        return max((self.plane.seen(place, stop.tilt_deg).length, stop.tilt_deg) for stop in self.stops)
+
+
+def make_job(
+    files: AreaFiles, targets: TargetSet, resolved: ResolvedSettings, stage_to_specimen: Matrix2
+) -> Job:
+    """Job with specimen coordinates for all targets.
+
+    `stage_to_specimen` serves targets that have stage coordinates only.
+
+    Raises
+    ------
+    TargetFileError
+        When a target has no coordinates that can be used.
+    """
+    return Job(files, targets.resolved_shifts(stage_to_specimen, resolved.settings.tiltTargets), resolved)

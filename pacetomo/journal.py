@@ -1,0 +1,68 @@
+"""The journal of a run: one JSON object a line, written and flushed as things happen.
+
+Whoever watches a run (progress, report, editor) reads this file and never the engine. Every line has ``event`` and
+``t_s``, the microscope's clock in seconds; the other keys depend on the event and only ever grow in number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pacetomo.errors import PaceError
+
+
+class Journal:
+    """Appends events to a journal file.
+
+    Parameters
+    ----------
+    path : Path
+        Created if needed; lines are appended.
+    clock_s : callable
+        Gives the microscope's clock in seconds.
+    """
+
+    def __init__(self, path: Path, clock_s: Callable[[], float]) -> None:
+        self.path = path
+        self._clock_s = clock_s
+        self._last_s = 0.0
+        try:
+            # A line cut in half when the program died stays alone on its line.
+            torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+            self._file = path.open("a", encoding="utf-8", newline="\n")
+            if torn:
+                self._file.write("\n")
+        except OSError as err:
+            raise PaceError(
+                f"{path}: the journal cannot be written ({err.strerror}): check the session folder"
+            ) from err
+
+    def note(self, event: str, **details: Any) -> None:
+        """Write one event; `details` are numbers, texts, lists or mappings (units in their names)."""
+        self._last_s = round(self._clock_s(), 3)
+        self._write(event, details)
+
+    def note_without_clock(self, event: str, **details: Any) -> None:
+        """Write one event at the time of the one before: after STOP the microscope answers no more."""
+        self._write(event, details)
+
+    def _write(self, event: str, details: dict[str, Any]) -> None:
+        line = {"event": event, "t_s": self._last_s, **details}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; the journal takes no more events."""
+        self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""The microscope as the library sees it, and its SerialEM implementation."""

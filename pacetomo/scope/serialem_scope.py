@@ -1,0 +1,341 @@
+"""The microscope through SerialEM: the only module that imports `serialem`.
+
+Commands used are those of SerialEM 4.1 and newer. Every failing command becomes a `ScopeError` that says what was
+being done; `SEMexited` (the operator's STOP) passes untouched.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pacetomo.errors import ScopeError
+from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.scope.protocol import (
+    Area,
+    FocusOrMissing,
+    Item,
+    Level,
+    Limits,
+    Microscope,
+    Missing,
+    ShiftOrMissing,
+    Shot,
+)
+
+REFERENCE_BUFFER = "O"
+"""Beyond the rolling buffers, so that it survives acquisitions."""
+
+_STYLES = {Level.DETAIL: (0, 1), Level.GOOD: (0, 3), Level.WARNING: (1, 6), Level.ERROR: (1, 2)}
+"""Level -> style and colour of SetNextLogOutputStyle."""
+
+_LARGEST_DOSE_ACCOUNT = 250
+
+
+def connect() -> SerialEMScope:
+    """SerialEM as seen from a script that it runs itself.
+
+    Raises
+    ------
+    ScopeError
+        When there is no `serialem` module: the script was not started by SerialEM.
+    """
+    try:
+        import serialem
+    except ImportError as err:
+        raise ScopeError(
+            "no module named serialem: start this script from SerialEM's script window, "
+            "or rehearse it with `pacetomo rehearse`"
+        ) from err
+    return SerialEMScope(serialem)
+
+
+class SerialEMScope(Microscope):
+    """`Microscope` on the functions of a `serialem` module (the real one or a simulated one)."""
+
+    def __init__(self, sem: Any) -> None:
+        self._sem = sem
+        self._prior_doses: dict[int, float] = {}
+        self._found: _Found | None = None
+        self._record_exposure_changed = False
+        self._open_series: Path | None = None
+        self._has_styles: bool | None = None
+
+    def _do(self, doing: str, command: str, *arguments: float | int | str) -> Any:
+        """Run a command; a failure says what was being done and which command refused."""
+        try:
+            return getattr(self._sem, command)(*arguments)
+        except self._sem.SEMerror as err:
+            said = " ".join(
+                str(err).replace("*", " ").replace("SCRIPT ERROR WITH THIS MESSAGE:", " ").split()
+            )
+            raise ScopeError(f"{doing}: SerialEM's {command} failed ({said or 'no reason given'})") from err
+
+    # talking and waiting
+
+    def clock_s(self) -> float:
+        return float(self._do("reading the clock", "ReportTickTime"))
+
+    def wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self._do("waiting", "Delay", float(seconds), "sec")
+
+    def tell(self, text: str, level: Level = Level.INFO) -> None:
+        if self._has_styles is None:
+            self._has_styles = self._is_at_least("40200")
+        if level in _STYLES and self._has_styles:
+            self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
+        self._do("writing to the log", "Echo", text)
+
+    def show_progress(self, text: str) -> None:
+        self._do("showing the progress", "SetStatusLine", 1, text)
+
+    # facts
+
+    def version(self) -> str:
+        return "SerialEM 4.2 or newer" if self._is_at_least("40200") else "SerialEM 4.1"
+
+    def folder(self) -> Path:
+        return Path(str(self._do("asking for the session folder", "ReportDirectory")))
+
+    def item(self) -> Item:
+        if not self._do("looking for the Navigator", "ReportIfNavOpen"):
+            raise ScopeError(
+                "the Navigator is not open: open it and select the item of the area's first target"
+            )
+        index, x_um, y_um, _z, _type = self._do("reading the Navigator item", "ReportNavItem")
+        label = str(self._do("reading the item's label", "GetVariable", "navLabel"))
+        note = str(self._do("reading the item's note", "GetVariable", "navNote"))
+        return Item(int(index), label, note, XY(x_um, y_um))
+
+    def limits(self) -> Limits:
+        shift_um = self._do("reading the image-shift limit", "ReportProperty", "ImageShiftLimit")
+        tilt_deg = self._do("reading the tilt limit", "ReportProperty", "MaximumTiltAngle")
+        return Limits(float(shift_um), float(tilt_deg))
+
+    def calibration(self) -> Calibration:
+        self._go_to_record()
+        return Calibration(
+            is_to_specimen=self._matrix("ISToSpecimenMatrix"),
+            stage_to_specimen=self._matrix("StageToSpecimenMatrix"),
+        )
+
+    # beginning and end
+
+    def begin(self, image_shift_limit_um: float) -> None:
+        # Without this a failing command waits at a message box, all night.
+        self._do("switching off message boxes", "NoMessageBoxOnError", 1)
+        low_dose, area = self._do("asking for low dose", "ReportLowDose")
+        if not low_dose:
+            raise ScopeError("low dose mode is off: switch it on and set up View, Focus and Record")
+        self._found = _Found(
+            area=int(area),
+            shift_limit_um=float(
+                self._do("reading the image-shift limit", "ReportProperty", "ImageShiftLimit")
+            ),
+        )
+        self._do("keeping the image shift on the tilt axis", "SetUserSetting", "ShiftToTiltAxis", 1)
+        self._go_to_record()
+        self._found.focus_um = self.focus_um()
+        self._found.tilt_deg = self.tilt_deg()
+        self._do(
+            "setting the image-shift limit", "SetProperty", "ImageShiftLimit", math.ceil(image_shift_limit_um)
+        )
+
+    def end(self) -> None:
+        if self._found is None:
+            return
+        found, self._found = self._found, None
+        steps: list[Callable[[], object]] = [
+            self.close_series,
+            lambda: self.set_record_exposure(None),
+            self._go_to_record,
+            lambda: self._do("resetting the image shift", "SetImageShift", 0.0, 0.0),
+            lambda: self._do("restoring the focus", "SetDefocus", found.focus_um),
+            lambda: self._do(
+                "restoring the image-shift limit",
+                "SetProperty",
+                "ImageShiftLimit",
+                round(found.shift_limit_um),
+            ),
+            lambda: self.tilt_to(found.tilt_deg),
+        ]
+        if found.area >= 0:
+            area = "VFTRS"[found.area]
+            steps.append(lambda: self._do("returning to the low-dose area", "GoToLowDoseArea", area))
+        failures = []
+        for step in steps:  # one step that fails must not keep the others from being done
+            try:
+                step()
+            except ScopeError as err:
+                failures.append(str(err))
+        if failures:
+            raise ScopeError("the microscope could not be put back as it was: " + "; ".join(failures))
+
+    # stage
+
+    def move_to_item(self, item: Item) -> None:
+        self._do(f"moving to Navigator item {item.label}", "MoveToNavItem", item.place)
+
+    def tilt_deg(self) -> float:
+        return float(self._do("reading the tilt", "ReportTiltAngle"))
+
+    def tilt_to(self, tilt_deg: float) -> float:
+        self._do(f"tilting to {tilt_deg:g}°", "TiltTo", float(tilt_deg))
+        return self.tilt_deg()
+
+    def walk_to(self, tilt_deg: float) -> float:
+        self._do(f"walking up to {tilt_deg:g}°", "WalkUpTo", float(tilt_deg))
+        return self.tilt_deg()
+
+    def find_eucentric_height(self) -> None:
+        self._do("finding the eucentric height", "Eucentricity", 3)
+
+    def recentre_stage(self) -> None:
+        self._do("moving the stage by the image shift", "ResetImageShift")
+
+    # optics
+
+    def shift_um(self) -> XY:
+        shift = self._do("reading the specimen shift", "ReportSpecimenShift")
+        if shift is None:
+            raise ScopeError(
+                "image shift is not calibrated at the Record magnification: calibrate it in SerialEM"
+            )
+        return XY(*shift)
+
+    def focus_um(self) -> float:
+        return float(self._do("reading the focus", "ReportDefocus"))
+
+    def aim(self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool) -> bool:
+        self._go_to_record()
+        image_shift = self._matrix("SpecimenToISMatrix").apply(shift_um)
+        if self._do("setting the image shift", "SetImageShift", image_shift.x, image_shift.y):
+            return False
+        self._do("setting the focus", "SetDefocus", float(focus_um))
+        if self._found is not None:
+            self._found.compensating = compensate_beam_tilt
+        return True
+
+    def autofocus(self, wanted_um: float) -> FocusOrMissing:
+        self._do("setting the target defocus", "SetTargetDefocus", float(wanted_um))
+        try:
+            self._do("autofocusing", "G")
+        except ScopeError as err:
+            return Missing(str(err))
+        measured_um, code = self._do("reading the autofocus result", "ReportAutoFocus")
+        self._go_to_record()
+        if code != 0 or not math.isfinite(measured_um):
+            return Missing(f"autofocus gave no usable result (code {code:g})")
+        return self.focus_um()
+
+    def can_compensate_beam_tilt(self) -> bool:
+        try:
+            return any(self._do("looking for the coma calibration", "ReportComaVsISmatrix"))
+        except ScopeError:
+            # SerialEM answers a missing calibration by failing: that is the answer, not a fault.
+            return False
+
+    # images
+
+    def set_record_exposure(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._do("setting the Record exposure", "SetExposure", "R", float(seconds))
+            self._record_exposure_changed = True
+        elif self._record_exposure_changed:
+            self._do("restoring the Record exposure", "RestoreCameraSet", "R")
+            self._record_exposure_changed = False
+
+    def take(self, area: Area, frame_name: str | None = None) -> Shot:
+        if frame_name is not None:
+            self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, frame_name)
+        command = {Area.VIEW: "V", Area.PREVIEW: "L", Area.RECORD: "R"}[area]
+        compensated = area is Area.RECORD and self._found is not None and self._found.compensating
+        if compensated:
+            self._do("compensating the beam tilt", "AdjustBeamTiltforIS")
+        try:
+            self._do(f"taking a {area.value} image", command)
+        finally:
+            if compensated:  # AdjustBeamTiltforIS adds to what is there: take it back before the next shift
+                self._do("restoring the beam tilt", "RestoreBeamTilt")
+        counts = float(self._do("reading the mean counts", "ReportMeanCounts", "A"))
+        dose, _mag = self._do("reading the dose", "ImageConditions", "A")
+        properties = self._do("reading the image", "ImageProperties", "A")
+        columns, rows, _binning, exposure_s, pixel_nm, _set = properties
+        return Shot(counts, exposure_s, float(dose), XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000))
+
+    def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
+        where = f"aligning to section {section} of {reference.name}"
+        try:
+            if reference == self._open_series:
+                self._do(where, "ReadFile", section, REFERENCE_BUFFER)
+            else:
+                self._do(where, "ReadOtherFile", section, REFERENCE_BUFFER, str(reference))
+            if limit_um is not None:
+                self._do(where, "LimitNextAutoAlign", float(limit_um))
+            if self._do(where, "AlignTo", REFERENCE_BUFFER, 1) == -1.0:
+                return Missing(f"{where}: no correlation peak within {limit_um:g} µm")
+        except ScopeError as err:
+            return Missing(str(err))
+        # The image shift that AlignTo would impose centres the reference's centre: it is where that point lies now.
+        image_shift = XY(*self._do(where, "ReportISforBufferShift"))
+        return self._matrix("ISToSpecimenMatrix").apply(image_shift)
+
+    # series
+
+    def open_series(self, path: Path) -> int:
+        doing = f"opening {path.name}"
+        exists = path.exists()
+        self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
+        self._open_series = path
+        return int(self._do(doing, "ReportFileZsize")) if exists else 0
+
+    def save_section(self) -> int:
+        self._do("saving the image", "S", "A")
+        return int(self._do("counting the sections", "ReportFileZsize")) - 1
+
+    def annotate(self, entries: Mapping[str, str]) -> None:
+        for key, value in entries.items():
+            self._do("writing metadata", "AddToAutodoc", key, value)
+        self._do("writing metadata", "WriteAutodoc")
+
+    def close_series(self) -> None:
+        if self._open_series is not None:
+            self._open_series = None
+            self._do("closing the stack", "CloseFile")
+
+    def set_prior_dose(self, account: int, e_per_a2: float) -> None:
+        if account > _LARGEST_DOSE_ACCOUNT:
+            return  # SerialEM keeps no more sums; our own metadata still carries the dose
+        self._do("choosing the dose account", "AreaForCumulRecordDose", account)
+        # The first call sets the sum, later ones add to it.
+        step = e_per_a2 - self._prior_doses.get(account, 0.0)
+        self._do("counting the dose", "AccumulateRecordDose", max(0.0, step))
+        self._prior_doses[account] = e_per_a2
+
+    def _go_to_record(self) -> None:
+        self._do("going to the Record area", "GoToLowDoseArea", "R")
+
+    def _matrix(self, command: str) -> Matrix2:
+        values = self._do("reading a calibration", command, 0)
+        if not any(values):
+            raise ScopeError(
+                f"{command} is not calibrated at this magnification: calibrate image and stage shift"
+            )
+        return Matrix2(*values)
+
+    def _is_at_least(self, version: str) -> bool:
+        return bool(self._do("asking for the version", "IsVersionAtLeast", version))
+
+
+class _Found:
+    """The state to come back to."""
+
+    def __init__(self, area: int, shift_limit_um: float) -> None:
+        self.area = area
+        self.shift_limit_um = shift_limit_um
+        self.focus_um = 0.0
+        self.tilt_deg = 0.0
+        self.compensating = False

@@ -1,0 +1,195 @@
+import ast
+from pathlib import Path
+
+import pytest
+
+import pacetomo.scope.serialem_scope as facade
+from mock_serialem.commands import TABLE
+from pacetomo.errors import ScopeError
+from pacetomo.frames import XY
+from pacetomo.scope.protocol import Area, Level, Missing
+from pacetomo.scope.serialem_scope import SerialEMScope, connect
+
+SOURCE = Path(facade.__file__).read_text(encoding="utf-8")
+NEEDS_A_NEWER_SERIALEM = {"SetNextLogOutputStyle"}  # asked for only where the version has it
+
+
+def commands_used():
+    """(command, its arguments as far as the source tells their number, line) of every call in the facade."""
+    found = []
+    for node in ast.walk(ast.parse(SOURCE)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        place = {"_do": 1, "_matrix": 0}.get(node.func.attr)
+        if place is None or len(node.args) <= place:
+            continue
+        name = node.args[place]
+        names = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
+        for constant in names:
+            if isinstance(constant, ast.Constant):
+                arguments = [ast.Constant(0)] if node.func.attr == "_matrix" else node.args[place + 1 :]
+                found.append((constant.value, arguments, node.lineno))
+    return found
+
+
+def test_many_commands_are_found_in_the_source():
+    assert len({name for name, _, _ in commands_used()}) > 45
+
+
+@pytest.mark.parametrize(("name", "arguments", "line"), commands_used())
+def test_every_command_exists_with_these_arguments_from_4_1_on(name, arguments, line):
+    info = TABLE[name]
+    if not any(isinstance(argument, ast.Starred) for argument in arguments):
+        assert info.min_args <= len(arguments) <= len(info.letters), f"{name} in line {line}"
+    for letter, argument in zip(info.letters.upper(), arguments):
+        if isinstance(argument, ast.Constant):
+            kinds = {"D": (int, float), "I": int, "S": str}[letter]
+            assert isinstance(argument.value, kinds), f"{name} in line {line}"
+    if name not in NEEDS_A_NEWER_SERIALEM:
+        assert tuple(map(int, info.since.split("."))) <= (4, 1), f"{name} in line {line}"
+
+
+class Sem:
+    """A `serialem` module of a few answers; whatever else is called is remembered."""
+
+    class SEMerror(Exception):
+        pass
+
+    class SEMexited(Exception):
+        pass
+
+    def __init__(self, **answers):
+        self.answers, self.calls = answers, []
+
+    def __getattr__(self, name):
+        if name not in TABLE:
+            raise AttributeError(name)
+
+        def call(*arguments):
+            self.calls.append((name, *arguments))
+            answer = self.answers.get(name)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer(*arguments) if callable(answer) else answer
+
+        return call
+
+
+IDENTITY = (1.0, 0.0, 0.0, 1.0)
+
+
+def test_a_failure_says_what_was_being_done_and_which_command_refused():
+    text = "\nSCRIPT ERROR WITH THIS MESSAGE:\nTilt angle too high\n*************"
+    with pytest.raises(
+        ScopeError, match=r"^tilting to 75°: SerialEM's TiltTo failed \(Tilt angle too high\)$"
+    ):
+        SerialEMScope(Sem(TiltTo=Sem.SEMerror(text))).tilt_to(75)
+
+
+def test_stop_is_never_caught():
+    scope = SerialEMScope(Sem(AlignTo=Sem.SEMexited("User STOP"), G=Sem.SEMexited("User STOP")))
+    with pytest.raises(Sem.SEMexited):
+        scope.offset_from_file(Path("a.mrc"), 0, None)
+    with pytest.raises(Sem.SEMexited):
+        scope.autofocus(-5.0)
+
+
+def test_beyond_the_image_shift_limit_nothing_is_set():
+    sem = Sem(SpecimenToISMatrix=IDENTITY, SetImageShift=1.0)
+    assert not SerialEMScope(sem).aim(XY(30.0, 0.0), -5.0, False)
+    assert "SetDefocus" not in [call[0] for call in sem.calls]
+
+
+def test_the_shift_is_set_absolutely_in_image_shift_units():
+    sem = Sem(SpecimenToISMatrix=(0.0, 2.0, -1.0, 0.0), SetImageShift=0.0)
+    assert SerialEMScope(sem).aim(XY(3.0, 5.0), -5.0, False)
+    assert ("SetImageShift", 10.0, -3.0) in sem.calls and ("SetDefocus", -5.0) in sem.calls
+    assert sem.calls[0] == ("GoToLowDoseArea", "R")
+
+
+def test_an_offset_is_what_alignment_would_impose():
+    sem = Sem(AlignTo=0.0, ReportISforBufferShift=(0.5, -0.25), ISToSpecimenMatrix=(2.0, 0.0, 0.0, 4.0))
+    assert SerialEMScope(sem).offset_from_file(Path("a.mrc"), 3, 0.4) == XY(1.0, -1.0)
+    assert ("ReadOtherFile", 3, "O", "a.mrc") in sem.calls
+    assert ("LimitNextAutoAlign", 0.4) in sem.calls and ("AlignTo", "O", 1) in sem.calls
+
+
+@pytest.mark.parametrize(
+    "answers", [{"AlignTo": -1.0}, {"AlignTo": Sem.SEMerror("x")}, {"ReadOtherFile": Sem.SEMerror("x")}]
+)
+def test_no_alignment_is_a_value_with_a_reason(answers):
+    outcome = SerialEMScope(Sem(**answers)).offset_from_file(Path("a.mrc"), 0, 0.5)
+    assert isinstance(outcome, Missing) and "section 0 of a.mrc" in outcome.reason
+
+
+@pytest.mark.parametrize("report", [(0.0, -1.0), (-3.0, 2.0), (float("nan"), 0.0)])
+def test_a_bad_autofocus_is_no_focus(report):
+    outcome = SerialEMScope(Sem(ReportAutoFocus=report, ReportDefocus=-3.0)).autofocus(-5.0)
+    assert isinstance(outcome, Missing)
+
+
+def test_beam_tilt_is_put_back_even_when_the_camera_fails():
+    sem = Sem(
+        ReportLowDose=(1.0, 3.0),
+        ReportProperty=15.0,
+        ReportDefocus=0.0,
+        ReportTiltAngle=0.0,
+        SpecimenToISMatrix=IDENTITY,
+        SetImageShift=0.0,
+        R=Sem.SEMerror("timeout"),
+    )
+    scope = SerialEMScope(sem)
+    scope.begin(20.0)
+    scope.aim(XY(1.0, 0.0), -5.0, True)
+    with pytest.raises(ScopeError, match="record image"):
+        scope.take(Area.RECORD)
+    assert [call[0] for call in sem.calls][-3:] == ["AdjustBeamTiltforIS", "R", "RestoreBeamTilt"]
+
+
+def test_prior_dose_accounts_are_set_and_then_added_to():
+    sem = Sem()
+    scope = SerialEMScope(sem)
+    for account, dose in ((1, 0.0), (2, 0.0), (1, 3.0), (1, 6.5)):
+        scope.set_prior_dose(account, dose)
+    assert [call[1] for call in sem.calls if call[0] == "AccumulateRecordDose"] == [0.0, 0.0, 3.0, 3.5]
+    assert [call[1] for call in sem.calls if call[0] == "AreaForCumulRecordDose"] == [1, 2, 1, 1]
+
+
+def test_everything_else_is_restored_when_one_thing_cannot_be():
+    sem = Sem(
+        ReportLowDose=(1.0, 0.0),
+        ReportProperty=15.0,
+        ReportDefocus=-0.4,
+        ReportTiltAngle=2.0,
+        SetImageShift=Sem.SEMerror("scope is busy"),
+    )
+    scope = SerialEMScope(sem)
+    scope.begin(20.0)
+    sem.calls.clear()
+    with pytest.raises(ScopeError, match="scope is busy"):
+        scope.end()
+    for done in (
+        ("SetDefocus", -0.4),
+        ("SetProperty", "ImageShiftLimit", 15),
+        ("TiltTo", 2.0),
+        ("GoToLowDoseArea", "V"),
+    ):
+        assert done in sem.calls
+
+
+@pytest.mark.parametrize(("version", "styled"), [(1.0, True), (0.0, False)])
+def test_colours_only_where_serialem_has_them(version, styled):
+    sem = Sem(IsVersionAtLeast=version)
+    SerialEMScope(sem).tell("careful", Level.WARNING)
+    assert ("SetNextLogOutputStyle" in [call[0] for call in sem.calls]) is styled
+    assert ("Echo", "careful") in sem.calls
+
+
+def test_without_low_dose_nothing_begins():
+    with pytest.raises(ScopeError, match="low dose mode is off"):
+        SerialEMScope(Sem(ReportLowDose=(0.0, -1.0))).begin(20.0)
+
+
+def test_outside_serialem_there_is_a_clear_sentence():
+    with pytest.raises(ScopeError, match="script window"):
+        connect()

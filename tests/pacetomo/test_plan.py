@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pacetomo.errors import PlanError
+from pacetomo.plan import Prices, estimate, make_plan, plan_table, spread_defocus_um
+from pacetomo.schemes import DoseSymmetric
+
+STOPS = DoseSymmetric(0, -3, 3, 3, 1).stops()
+
+
+def test_at_each_tilt_all_targets_the_tracking_target_first():
+    plan = make_plan(STOPS, [1, 3, 4])
+    assert [(e.number, e.stop, e.target, e.tilt_deg) for e in plan] == [
+        (0, 0, 1, 0.0),
+        (1, 0, 3, 0.0),
+        (2, 0, 4, 0.0),
+        (3, 1, 1, 3.0),
+        (4, 1, 3, 3.0),
+        (5, 1, 4, 3.0),
+        (6, 2, 1, -3.0),
+        (7, 2, 3, -3.0),
+        (8, 2, 4, -3.0),
+    ]
+
+
+def test_nothing_to_image_is_refused():
+    with pytest.raises(PlanError, match="no target"):
+        make_plan(STOPS, [])
+
+
+def test_prices_add_up():
+    price = estimate(make_plan(STOPS, [1, 2]), Prices(2.0, 8.0, 5.0, 60.0, 10.0))
+    assert (price.exposures, price.images_per_target, price.dose_per_target_e_per_a2) == (6, 3, 6.0)
+    assert price.total_s == 60 + 2 * 10 + 3 * 5 + 6 * 8
+    assert "6 exposures, 3 per target, 6 e/Å² per target, about 2 min" == price.describe()
+
+
+def test_the_table_runs_to_the_estimate():
+    prices = Prices(2.0, 8.0, 5.0, 60.0, 10.0)
+    last = plan_table(make_plan(STOPS, [1, 2]), prices, 2).splitlines()[-1].split()
+    assert last == ["3", "-3.0°", "down", "2", "6.0", "2.4"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((5, -3, -5, 0.5), [-3, -3.5, -4, -4.5, -5]),
+        ((7, -3, -5, 1.0), [-3, -4, -5, -3, -4, -5, -3]),
+        ((3, -5, -3, 1.0), [-3, -4, -5]),
+        ((3, -5, -5, 0.5), [-5, -5, -5]),
+        ((3, -3, -5, 0), [-3, -3, -3]),
+    ],
+)
+def test_defocus_spread(arguments, expected):
+    assert spread_defocus_um(*arguments) == expected
+
+
+@given(st.integers(1, 50), st.floats(-10, 0), st.floats(-10, 0), st.floats(0, 3))
+def test_defocus_stays_within_the_range(count, first, last, step):
+    values = spread_defocus_um(count, first, last, step)
+    assert len(values) == count
+    assert min(first, last) - 1e-5 <= min(values) and max(values) <= max(first, last) + 1e-5
