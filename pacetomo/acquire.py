@@ -32,6 +32,9 @@ from pacetomo.settings import (
 from pacetomo.targets import TargetSet
 from pacetomo.tracking import SingleTargetModel, TrackingModel
 
+ERROR_MARK = "ERROR: "
+"""How a line of the log begins that says why an area was not acquired."""
+
 
 def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> None:
     """Acquire the area of the Navigator item in progress; for scripts that SerialEM runs.
@@ -52,7 +55,7 @@ def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> 
     try:
         acquire_area(scope, scope.item(), settings_file, settings)
     except PaceError as err:
-        scope.tell(f"ERROR: {err}", Level.ERROR)
+        scope.tell(f"{ERROR_MARK}{err}", Level.ERROR)
         raise SystemExit(1) from None
 
 

@@ -161,6 +161,7 @@ class Acquisition:
         if zero_s > 0:
             self._scope.set_record_exposure(zero_s if exposure.branch is Branch.START else None)
         self._scope.set_prior_dose(exposure.target, dose_e_per_a2)
+        self._scope.set_wanted_defocus(self._wanted_defocus_um(exposure))
         shot = self._scope.take(Area.RECORD, frame_name=self._series[exposure.target].stem)
         section = self._scope.save_section()
         self.taken += 1
@@ -187,14 +188,18 @@ class Acquisition:
             return offset
         return offset.plus(self._off_centre_um.get((exposure.target, side), XY(0.0, 0.0)))
 
+    def _wanted_defocus_um(self, exposure: Exposure) -> float:
+        zero_um = self._job.settings.zeroDefocus
+        if exposure.branch is Branch.START and zero_um != 0:
+            return zero_um
+        return self._job.wanted_defocus_um[exposure.target]
+
     def _focus_um(self, exposure: Exposure, aim: Aim, tilt_deg: float) -> float:
         """Focus to set: lower by as much as the target has risen since the start tilt."""
-        settings = self._job.settings
-        focus_um = self._prepared.focus_um[exposure.target] - aim.rise_um + self._refocus_um
-        focus_um += settings.focusSlope * (tilt_deg - self._prepared.start_tilt_deg)
-        if exposure.branch is Branch.START and settings.zeroDefocus != 0:
-            focus_um += settings.zeroDefocus - self._job.wanted_defocus_um[exposure.target]
-        return focus_um
+        number = exposure.target
+        focus_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um
+        focus_um += self._job.settings.focusSlope * (tilt_deg - self._prepared.start_tilt_deg)
+        return focus_um + self._wanted_defocus_um(exposure) - self._job.wanted_defocus_um[number]
 
     def _focus_again(self, tilt_deg: float, branch: Branch) -> None:
         """Autofocus on the tracking target; what it finds holds for all targets from here on."""

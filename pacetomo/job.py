@@ -15,6 +15,9 @@ from pacetomo.settings import ResolvedSettings
 from pacetomo.settings_table import Settings
 from pacetomo.targets import Target, TargetSet
 
+NOMINAL_STAGE_TO_SPECIMEN = Matrix2(-1.0, 0.0, 0.0, -1.0)
+"""The stage's axes taken for the specimen's, with the usual opposite sign; for use without a microscope."""
+
 
 @dataclass(frozen=True)
 class Job:

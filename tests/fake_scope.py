@@ -140,6 +140,9 @@ class FakeScope:
         self.shift, self.focus = shift_um, focus_um
         return True
 
+    def set_wanted_defocus(self, defocus_um):
+        self._note("set_wanted_defocus", defocus_um)
+
     def autofocus(self, wanted_um):
         outcome = self._note("autofocus", wanted_um)
         if outcome is not None:

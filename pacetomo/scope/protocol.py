@@ -141,6 +141,9 @@ class Microscope(Protocol):
     def aim(self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool) -> bool:
         """Go to the Record area and set shift and focus; False (nothing changed) if the shift is beyond the limit."""
 
+    def set_wanted_defocus(self, defocus_um: float) -> None:
+        """Defocus that the next images are meant to have; written with them."""
+
     def autofocus(self, wanted_um: float) -> FocusOrMissing:
         """Focus at the present shift so that the true defocus is `wanted_um`; the new focus, or why not."""
 

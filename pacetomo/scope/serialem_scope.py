@@ -219,8 +219,11 @@ class SerialEMScope(Microscope):
             self._found.compensating = compensate_beam_tilt
         return True
 
+    def set_wanted_defocus(self, defocus_um: float) -> None:
+        self._do("setting the target defocus", "SetTargetDefocus", float(defocus_um))
+
     def autofocus(self, wanted_um: float) -> FocusOrMissing:
-        self._do("setting the target defocus", "SetTargetDefocus", float(wanted_um))
+        self.set_wanted_defocus(wanted_um)
         try:
             self._do("autofocusing", "G")
         except ScopeError as err:

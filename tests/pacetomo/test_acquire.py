@@ -218,6 +218,17 @@ def test_exposure_and_defocus_of_the_start_tilt(scope):
     assert zero["focus_um"] == pytest.approx(-8.0, abs=1e-6)
 
 
+def test_the_wanted_defocus_goes_with_each_image(scope):
+    acquire(scope, minDefocus=-3, maxDefocus=-4, stepDefocus=0.5, zeroDefocus=-8)
+    wanted, taken = None, {}
+    for call in scope.calls:
+        if call[0] == "set_wanted_defocus":
+            wanted = call[1]
+        elif call[:2] == ("take", Area.RECORD):
+            taken.setdefault(call[2], []).append(wanted)
+    assert taken == {f"area_ts_{n:03d}": [-8] + [want] * 4 for n, want in ((1, -3), (2, -3.5), (3, -4))}
+
+
 def test_focus_slope(scope):
     acquire(scope, focusSlope=0.05)
     focus = {line["tilt_deg"]: line["focus_um"] for line in journal(scope, "exposed") if line["target"] == 1}
