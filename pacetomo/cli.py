@@ -1,0 +1,296 @@
+"""The command line: what to type, and one clear sentence when something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacetomo import __version__
+from pacetomo.errors import PaceError
+
+_EPILOG = """examples:
+  pacetomo rehearse                                    a whole session on a simulated microscope
+  pacetomo rehearse lamella_tgts.txt --set pretilt=-9  your own targets
+  pacetomo plan lamella_tgts.txt                       exposures, dose and time
+  pacetomo check lamella_tgts.txt                      what would go wrong, and what to do about it
+  pacetomo script acquire                              the script to paste into SerialEM
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when all went well, 1 when refused or failed, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except PaceError as err:
+        print(f"pacetomo: {err}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pacetomo: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pacetomo",
+        description="Parallel cryo-ET tilt series in SerialEM, rehearsed on a simulated microscope.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"pacetomo {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_rehearse(commands)
+    _add_plan(commands)
+    _add_check(commands)
+    _add_replay(commands)
+    _add_report(commands)
+    _add_script(commands)
+    return parser
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
+    from pacetomo.job import Job
+
+
+def _add(commands: Commands, name: str, help_text: str, example: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=help_text,
+        description=help_text[0].upper() + help_text[1:] + ".",
+        epilog=f"example:\n  pacetomo {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_rehearse(commands: Commands) -> None:
+    from pacetomo.rehearse import DEFAULT_TARGETS, FIDELITIES, SAMPLES, STAGES
+
+    parser = _add(
+        commands,
+        "rehearse",
+        "acquire a target file on a simulated microscope, with a report",
+        "lamella_tgts.txt --stage krios --set pretilt=-9 --out rehearsal",
+    )
+    parser.add_argument(
+        "target_file",
+        nargs="?",
+        type=Path,
+        metavar="TARGETFILE",
+        help="targets to acquire (default: a bundled example of the sample)",
+    )
+    parser.add_argument("--sample", choices=SAMPLES, default="lamella", help="default: %(default)s")
+    parser.add_argument("--stage", choices=STAGES, default="krios", help="default: %(default)s")
+    parser.add_argument(
+        "--fidelity",
+        choices=FIDELITIES,
+        default="rendered",
+        help="with images, or positions only, which is much faster (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=_natural, default=0, help="other seed, other microscope (default: 0)")
+    parser.add_argument(
+        "--targets",
+        type=_natural,
+        metavar="N",
+        help=f"the first N targets of the file (default: all; {DEFAULT_TARGETS} of the example)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="overrides",
+        help="a setting, over the target file's; may be repeated",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="new folder (default: rehearsal, rehearsal_2 …)"
+    )
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="truth log (default: DIR/truth.jsonl)")
+    parser.set_defaults(run=_run_rehearse)
+
+
+def _add_plan(commands: Commands) -> None:
+    parser = _add(
+        commands, "plan", "print exposures, dose and estimated time of a target file", "lamella_tgts.txt"
+    )
+    _add_area(parser)
+    parser.add_argument(
+        "--settings", action="store_true", dest="show_settings", help="print the settings in force"
+    )
+    parser.set_defaults(run=_run_plan)
+
+
+def _add_check(commands: Commands) -> None:
+    parser = _add(
+        commands, "check", "say what would go wrong with a target file, and what to do", "lamella_tgts.txt"
+    )
+    _add_area(parser)
+    parser.set_defaults(run=_run_check)
+
+
+def _add_area(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target_file", type=Path, metavar="TARGETFILE")
+    parser.add_argument("--facility", type=Path, metavar="FILE", help="a facility's settings in TOML form")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="overrides",
+        help="a setting, over the target file's; may be repeated",
+    )
+
+
+def _add_replay(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "replay",
+        "run the tracking model over the metadata of a past parallel session",
+        "lamella_ts_001.mrc.mdoc",
+    )
+    parser.add_argument("mdoc", type=Path, metavar="FILE.mdoc")
+    parser.add_argument(
+        "--n0",
+        type=float,
+        metavar="UM",
+        help="distance from the tilt axis in µm (default: fitted to the record)",
+    )
+    parser.add_argument(
+        "--data-points", type=int, default=4, metavar="N", help="displacements per fit (default: 4)"
+    )
+    parser.set_defaults(run=_run_replay)
+
+
+def _add_report(commands: Commands) -> None:
+    parser = _add(
+        commands, "report", "write the report of a run from its journal", "lamella_tgts_run01.jsonl"
+    )
+    parser.add_argument("journal", type=Path, metavar="JOURNAL")
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="truth log of a rehearsal")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the journal")
+    parser.set_defaults(run=_run_report)
+
+
+def _add_script(commands: Commands) -> None:
+    parser = _add(commands, "script", "print a script to paste into SerialEM", "acquire")
+    parser.add_argument("name", nargs="?", default="acquire", metavar="NAME", help="default: %(default)s")
+    parser.set_defaults(run=_run_script)
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def _say(text: str) -> None:
+    print(text)
+
+
+def _run_rehearse(options: argparse.Namespace) -> int:
+    from pacetomo.progress import ProgressBar
+    from pacetomo.rehearse import Rehearsal, nearest_free_folder, rehearse
+
+    rehearsal = Rehearsal(
+        out=options.out or nearest_free_folder("rehearsal"),
+        target_file=options.target_file,
+        sample=options.sample,
+        stage=options.stage,
+        fidelity=options.fidelity,
+        seed=options.seed,
+        targets=options.targets,
+        overrides=tuple(options.overrides),
+        truth=options.truth,
+    )
+    try:
+        with ProgressBar(sys.stderr) as bar:
+            outcome = rehearse(rehearsal, bar.update_from)
+    except KeyboardInterrupt:
+        raise PaceError(f"interrupted; what was acquired until then is in {rehearsal.out}") from None
+    if outcome.error is not None and not outcome.files.journal(1).exists():
+        raise PaceError(outcome.error)
+    _report(outcome.files.journal(1), outcome.truth, outcome.timeline, None)
+    if outcome.error is not None:
+        raise PaceError(f"the acquisition did not finish: {outcome.error}")
+    return 0
+
+
+def _run_plan(options: argparse.Namespace) -> int:
+    from pacetomo.plan import Prices, plan_table
+    from pacetomo.settings import format_settings
+
+    job = _job(options)
+    if options.show_settings:
+        origins = job.resolved.origins
+        for line in format_settings(job.resolved).splitlines():
+            _say(f"{line:<36}  {origins[line.split(' = ')[0]]}")
+        return 0
+    _say(f"{job.files.target_file.name}: {job.estimate(Prices()).describe()}")
+    _say(plan_table(job.plan, Prices(), len(job.active)))
+    return 0
+
+
+def _run_check(options: argparse.Namespace) -> int:
+    from pacetomo.preflight import USUAL_LIMITS, find_problems
+
+    job = _job(options)
+    problems = find_problems(job, USUAL_LIMITS)
+    for text in (*job.targets.warnings, *job.resolved.warnings):
+        _say(f"warning: {text}")
+    for problem in problems:
+        _say(f"{'error' if problem.fatal else 'warning'}: {problem.describe()}")
+    if not problems:
+        _say(f"{job.files.target_file.name}: {len(job.active)} targets, nothing to object to")
+    return 1 if any(problem.fatal for problem in problems) else 0
+
+
+def _job(options: argparse.Namespace) -> Job:
+    from pacetomo.area_files import AreaFiles
+    from pacetomo.files.target_file import read_targets
+    from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, make_job
+    from pacetomo.settings import SettingsLayer, parse_assignment, read_settings_toml, resolve_settings
+
+    files = AreaFiles(options.target_file)
+    targets = read_targets(options.target_file)
+    layers = [] if options.facility is None else [read_settings_toml(options.facility)]
+    layers.append(targets.settings_layer(options.target_file.name))
+    layers.append(SettingsLayer("command line", dict(map(parse_assignment, options.overrides))))
+    return make_job(files, targets, resolve_settings(*layers), NOMINAL_STAGE_TO_SPECIMEN)
+
+
+def _run_replay(options: argparse.Namespace) -> int:
+    from pacetomo.replay import replay_file
+
+    _say(replay_file(options.mdoc, options.n0, options.data_points).table())
+    return 0
+
+
+def _run_report(options: argparse.Namespace) -> int:
+    _report(options.journal, options.truth, None, options.out)
+    return 0
+
+
+def _report(
+    journal: Path, truth: Path | None, timeline: Mapping[str, float] | None, out: Path | None
+) -> None:
+    from pacetomo.report import format_summary, read_journal, read_truth, summarise, write_report
+
+    run = read_journal(journal)
+    log = None if truth is None else read_truth(truth)
+    _say(format_summary(summarise(run, log)))
+    out = out or journal.with_name("report.html")
+    _say(f"report: {write_report(out, run, log, journal.parent, timeline)}")
+
+
+def _run_script(options: argparse.Namespace) -> int:
+    from pacetomo.scripts import script_path
+
+    _say(script_path(options.name).read_text(encoding="utf-8"))
+    return 0
