@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
+from pacetomo.books import Books
 from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
@@ -157,7 +158,7 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
     """Set up and acquire; however it ends, the end is noted and the microscope left in its former state."""
     began_s = scope.clock_s()
     run_file = job.files.run_file(number)
-    acquisition: Acquisition | None = None
+    books: Books | None = None
     ended = "stopped"
     said = "stopped by the operator or by SerialEM"
     try:
@@ -165,19 +166,19 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
         prepared = Preparation(scope, job, journal).run(item)
         state = _fresh_state(job)
         write_run(run_file, job.targets, state, scope.wait)
-        acquisition = Acquisition(scope, job, prepared, make_model(job, prepared), state, run_file, journal)
+        books = Books(state, job.targets, run_file, scope.calibration().specimen_to_is, journal, scope)
         journal.note("step", name="acquire", text="Acquiring")
-        acquisition.run()
-        state = acquisition.state.finished()
+        Acquisition(scope, job, prepared, make_model(job, prepared), books).run()
+        state = books.state.finished()
         write_run(run_file, job.targets, state, scope.wait)
-        ended, said = "finished", f"{acquisition.taken} images in {(scope.clock_s() - began_s) / 60:.1f} min"
+        ended, said = "finished", f"{books.taken} images in {(scope.clock_s() - began_s) / 60:.1f} min"
         scope.tell(f"{job.files.root}: finished, {said}", Level.GOOD)
         return state
     except PaceError as err:
         ended, said = "failed", str(err)
         raise
     finally:
-        taken = 0 if acquisition is None else acquisition.taken
+        taken = 0 if books is None else books.taken
         journal.note_without_clock("run_end", state=ended, text=said, exposures=taken)
         scope.end()
 

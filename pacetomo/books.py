@@ -1,0 +1,160 @@
+"""The books of a run: state of every target, run file, journal and what the operator is told.
+
+The engine says what happened; everything that has to be written down about it is written here, in one order: state
+in memory, then run file, then journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pacetomo.errors import PaceError
+from pacetomo.files.run_file import write_run
+from pacetomo.frames import XY, Matrix2
+from pacetomo.journal import Journal
+from pacetomo.plan import Exposure
+from pacetomo.run_state import BranchState, RunState
+from pacetomo.schemes import Branch
+from pacetomo.scope.protocol import Level, Microscope
+from pacetomo.targets import TargetSet
+from pacetomo.tracking import TrackingModel
+
+_SIDES = {Branch.START: ("up", "down"), Branch.UP: ("up",), Branch.DOWN: ("down",)}
+"""Sides of the run file that an image belongs to: the start image begins both."""
+
+
+class Books:
+    """State of a run and its records on disk.
+
+    Parameters
+    ----------
+    state : RunState
+        Where the run begins.
+    targets : TargetSet
+        Written with the state into the run file.
+    run_file : Path
+        Rewritten by `save`.
+    specimen_to_is : Matrix2
+        For the image shifts in the run file.
+    """
+
+    def __init__(
+        self,
+        state: RunState,
+        targets: TargetSet,
+        run_file: Path,
+        specimen_to_is: Matrix2,
+        journal: Journal,
+        scope: Microscope,
+    ) -> None:
+        self.state = state
+        self.taken = 0
+        self._targets = targets
+        self._run_file = run_file
+        self._specimen_to_is = specimen_to_is
+        self._journal = journal
+        self._scope = scope
+        active = [target for target in targets.targets if not target.skip]
+        self._places = {target.number: place for place, target in enumerate(active)}
+        self._off_centre_um: dict[tuple[int, str], XY] = {}
+
+    # what is known
+
+    def branch(self, exposure: Exposure) -> BranchState:
+        """State of the exposure's target on its branch; an empty one before its first image."""
+        return self.state.numbered(exposure.target).branch(_SIDES[exposure.branch][0]) or BranchState()
+
+    def off_centre_um(self, exposure: Exposure) -> XY:
+        """Where the target was seen in its latest image on this branch, relative to the image centre (µm)."""
+        return self._off_centre_um.get((exposure.target, _SIDES[exposure.branch][0]), XY(0.0, 0.0))
+
+    def dose_e_per_a2(self, number: int) -> float:
+        """Dose of all Record images of a target so far."""
+        target = self.state.numbered(number)
+        return max((side.dose_e_per_a2 for side in (target.up, target.down) if side is not None), default=0.0)
+
+    # what happened
+
+    def take_up(
+        self,
+        exposure: Exposure,
+        model: TrackingModel,
+        *,
+        focus_um: float,
+        residual_um: XY | None,
+        dose_e_per_a2: float,
+        section: int,
+    ) -> None:
+        """Bring the state up to date after an image has been saved and the model has learnt from it.
+
+        `dose_e_per_a2` is the target's sum, this image included.
+        """
+        residual = residual_um or XY(0.0, 0.0)
+        for side in _SIDES[exposure.branch]:
+            record = model.export(exposure.target, Branch(side))
+            old = self.state.numbered(exposure.target).branch(side) or BranchState()
+            new = replace(
+                old,
+                shift_um=record.shift_um,
+                focus_um=focus_um,
+                z0_um=record.z0_um,
+                n0_um=record.n0_um,
+                shifts_um=tuple(move.dy_um for move in record.moves),
+                angles_deg=tuple(move.to_deg for move in record.moves),
+                image_shift=self._specimen_to_is.apply(record.shift_um),
+                aligned=old.aligned.plus(self._specimen_to_is.apply(residual)),
+                section=section,
+                # Beside the keys that older programs know: what makes the state exact.
+                extra=(
+                    ("tilt", repr(record.tilt_deg)),
+                    ("fromAngles", ",".join(repr(move.from_deg) for move in record.moves)),
+                    ("offCentre", f"{residual.x!r},{residual.y!r}"),
+                ),
+            )
+            self._off_centre_um[exposure.target, side] = residual
+            self.state = self.state.with_branch(exposure.target, side, new)
+        self._set_dose(exposure.target, dose_e_per_a2)
+        images = self.state.numbered(exposure.target).sections
+        self.state = self.state.with_position(images - 1, self._places[exposure.target])
+        self.taken += 1
+
+    def end_branch(self, exposure: Exposure, reason: str) -> None:
+        """Leave a target out for the rest of a branch; at the start tilt for the rest of the run."""
+        for side in _SIDES[exposure.branch]:
+            old = self.state.numbered(exposure.target).branch(side) or BranchState()
+            self.state = self.state.with_branch(exposure.target, side, replace(old, skip=True))
+        branch = None if exposure.branch is Branch.START else exposure.branch.value
+        self.note("skip", target=exposure.target, branch=branch, tilt_deg=exposure.tilt_deg, reason=reason)
+        ended = "ends" if branch is None else f"ends on the {branch} branch"
+        self._scope.tell(
+            f"Target {exposure.target} {ended} at {exposure.tilt_deg:g}°: {reason}", Level.WARNING
+        )
+
+    def save(self) -> None:
+        """Write the run file; if that fails now, the next exposure writes it again."""
+        try:
+            write_run(self._run_file, self._targets, self.state, self._scope.wait)
+        except PaceError as err:
+            self.warn(str(err))
+
+    def note(self, event: str, **details: object) -> None:
+        """Write an event to the journal."""
+        self._journal.note(event, **details)
+
+    def warn(self, text: str, exposure: Exposure | None = None) -> None:
+        """Warn the operator and write it down."""
+        details: Mapping[str, float] = {}
+        if exposure is not None:
+            details = {"target": exposure.target, "tilt_deg": exposure.tilt_deg}
+            text = f"target {exposure.target} at {exposure.tilt_deg:g}°: {text}"
+        self._scope.tell(f"Warning: {text}", Level.WARNING)
+        self.note("warning", text=text, **details)
+
+    def _set_dose(self, number: int, dose_e_per_a2: float) -> None:
+        """Both sides carry the target's whole dose."""
+        for side in ("up", "down"):
+            old = self.state.numbered(number).branch(side)
+            if old is not None:
+                self.state = self.state.with_branch(number, side, replace(old, dose_e_per_a2=dose_e_per_a2))
