@@ -22,6 +22,9 @@ from pacetomo.tracking import Aim, Observation, TrackingModel
 TILT_TOLERANCE_DEG = 0.5
 """A stage that stops farther from the planned tilt than this has not reached it."""
 
+TRACKING_REACH = 0.9
+"""Share of the image's shorter side by which the tracking target may be off and still be followed."""
+
 
 class Acquisition:
     """A run over the exposures of a job, from targets found at the start tilt to the last image.
@@ -81,6 +84,10 @@ class Acquisition:
 
     def _tilt(self, exposures: list[Exposure]) -> float | None:
         """Tilt the stage for these exposures; None when it cannot get there, which ends the branch for all."""
+        if (
+            exposures[0].branch is Branch.START
+        ):  # the stage is there; tilting anew would only move the targets
+            return self._prepared.start_tilt_deg
         tilt_deg = exposures[0].tilt_deg
         try:
             reached_deg = self._scope.tilt_to(tilt_deg)
@@ -173,8 +180,8 @@ class Acquisition:
             return Missing("first image")
         limit_um = self._job.settings.alignLimit
         if exposure.target == self._job.targets.tracking.number:
-            # It must be followed wherever the stage went, but less than half an image in common is no evidence.
-            limit_um = max(limit_um, min(self._field_um) / 2)
+            # It must be followed wherever the stage went, as far as two images have enough in common to tell.
+            limit_um = max(limit_um, TRACKING_REACH * min(self._field_um))
         offset = self._scope.offset_from_file(self._series[exposure.target], known.section, limit_um)
         if isinstance(offset, Missing):
             self._books.warn(f"alignment not used ({offset.reason})", exposure)

@@ -19,7 +19,14 @@ LOOK_DEFOCUS_UM = -5.0
 VIEW_LIMIT_UM = 4.0
 """Largest correction believed in View; a wrong peak is usually farther off."""
 
-BACKLASH_DEG = 3.0
+STAGE_PRECISION_UM = 1.0
+"""A point nearer than this to the centre is centred by image shift: the stage would not do better."""
+
+WELL_CENTRED_UM = 0.05
+
+BACKLASH_DEG = 8.0
+"""Play of a goniometer is some degrees; what is not taken up here is taken for the height of the targets later."""
+
 LONG_WALK_DEG = 15.0
 """A start tilt farther away than this is approached in steps, the point kept centred."""
 
@@ -79,11 +86,18 @@ class Preparation:
         self._scope.find_eucentric_height()
         self._step("realign", "Realigning to the tracking target")
         tracking = job.targets.tracking
-        self._scope.aim(XY(0.0, 0.0), self._scope.focus_um(), compensate_beam_tilt=False)
-        offset = self._compare(Area.VIEW, tracking, tracking.view, VIEW_LIMIT_UM)
-        if isinstance(offset, XY):
-            self._scope.aim(offset, self._scope.focus_um(), compensate_beam_tilt=False)
+        shift = XY(0.0, 0.0)
+        for _ in range(2):  # a stage that is moved does not come to rest exactly where it was sent
+            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
+            offset = self._compare(Area.VIEW, tracking, tracking.view, VIEW_LIMIT_UM)
+            if not isinstance(offset, XY):
+                return
+            shift = shift.plus(offset)
+            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
+            if shift.length < STAGE_PRECISION_UM:
+                return
             self._scope.recentre_stage()
+            shift = XY(0.0, 0.0)
 
     def _go_to_start_tilt(self) -> float:
         start_deg = self._job.stops[0].tilt_deg
@@ -104,14 +118,20 @@ class Preparation:
         tracking = self._job.targets.tracking
         focus_um = self._scope.focus_um()
         limit_um = max(1.0, self._job.settings.alignLimit)
-        for _ in range(2):  # the second look corrects what the first shift got wrong
+        looks = [Area.PREVIEW, Area.PREVIEW]  # the second look corrects what the first shift got wrong
+        while looks:
+            area = looks.pop(0)
             self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
-            offset = self._compare(Area.PREVIEW, tracking, tracking.reference, limit_um)
-            if not isinstance(offset, XY):
-                break
-            shift = shift.plus(offset)
-            if offset.length < 0.05:
-                break
+            if area is Area.PREVIEW:
+                offset = self._compare(area, tracking, tracking.reference, limit_um)
+                if isinstance(offset, Missing) and len(looks) == 1:
+                    looks = [Area.VIEW, *looks, Area.PREVIEW]  # it may lie outside the small field
+            else:
+                offset = self._compare(area, tracking, tracking.view, VIEW_LIMIT_UM)
+            if isinstance(offset, XY):
+                shift = shift.plus(offset)
+                if area is Area.PREVIEW and offset.length < WELL_CENTRED_UM:
+                    break
         return shift
 
     def _focus(self, track_shift: XY) -> float:

@@ -222,7 +222,13 @@ class SingleTargetModel:
         if seen.target == self._tracking_target:
             self._common_um = residual
         for branch in self._branches(seen.branch):
-            self._tracks[seen.target, branch] = self._moved(seen.target, branch, found, seen.tilt_deg)
+            if (
+                seen.branch is Branch.START
+            ):  # where both branches begin; no move, whatever the stage reads back
+                track = replace(self._track(seen.target, branch), shift_um=found, tilt_deg=seen.tilt_deg)
+            else:
+                track = self._moved(seen.target, branch, found, seen.tilt_deg)
+            self._tracks[seen.target, branch] = track
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch (UP or DOWN)."""
@@ -248,7 +254,7 @@ class SingleTargetModel:
 
     def _moved(self, target: int, branch: Branch, found: XY, tilt_deg: float) -> _Track:
         track = self._track(target, branch)
-        if abs(tilt_deg - track.tilt_deg) < 1e-3:  # the start image, or a second image at the same tilt
+        if abs(tilt_deg - track.tilt_deg) < 1e-3:  # a second image at the same tilt
             return replace(track, shift_um=found)
         n0_um = self._n0_um(target, branch)
         dy_um = found.y - track.shift_um.y

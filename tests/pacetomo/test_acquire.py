@@ -98,7 +98,7 @@ def test_the_limit_holds_for_all_but_the_tracking_target(scope):
         for call in scope.calls
         if call[0] == "offset_from_file" and "_ts_" in str(call[1])
     }
-    assert limits == {"ts_001": pytest.approx(0.45), "ts_002": 0.3, "ts_003": 0.3}
+    assert limits == {"ts_001": pytest.approx(0.81), "ts_002": 0.3, "ts_003": 0.3}
 
 
 def test_the_run_file_is_complete_after_each_exposure_and_clean_at_the_end(scope, monkeypatch):

@@ -94,6 +94,15 @@ def test_the_jump_at_the_second_branch_is_no_sign_of_height(predict, z0):
     assert model.aim(1, -3.0, Branch.DOWN).shift_um == pytest.approx((1.0, 0.2))
 
 
+def test_a_start_image_at_another_readback_is_no_move():
+    """The stage reads 9.004 after it read 9.0: a hundred nanometres over that would be a height of a millimetre."""
+    model = SingleTargetModel({1: start_of(0.0, 0.0, 9.0)}, 9.0)
+    model.observe(Observation(1, 9.004, Branch.START, XY(1.0, 0.0), XY(0.0, 0.1)))
+    for branch, tilt in ((Branch.UP, 12.0), (Branch.DOWN, 6.0)):
+        assert model.export(1, branch).moves == ()
+        assert model.aim(1, tilt, branch).shift_um == pytest.approx((1.0, 0.1))
+
+
 def test_a_first_displacement_alone_decides_half():
     """The start image counts as one step that went as expected."""
     model = SingleTargetModel({1: start_of(0.0, 0.0)}, 0.0)
