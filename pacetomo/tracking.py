@@ -127,7 +127,7 @@ def fit_z0_um(n0_um: float, moves: Sequence[Move]) -> float | None:
     float or None
         None when no move tilts the stage.
 
-    >>> fit_z0_um(2.0, [Move(0.0, 30.0, predicted_dy_um(2.0, 0.5, 0.0, 30.0))])
+    >>> round(fit_z0_um(2.0, [Move(0.0, 30.0, predicted_dy_um(2.0, 0.5, 0.0, 30.0))]), 6)
     0.5
     """
     above = below = 0.0
