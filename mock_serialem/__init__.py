@@ -1,0 +1,1 @@
+"""A simulated transmission electron microscope with the face of SerialEM."""

@@ -1,0 +1,61 @@
+"""Simulated time, booked by activity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+ACTIVITIES = (
+    "tilt",
+    "stage",
+    "image_shift",
+    "optics",
+    "expose",
+    "readout",
+    "autofocus",
+    "eucentricity",
+    "align",
+    "save",
+    "wait",
+    "script",
+)
+
+
+class Clock:
+    """Seconds since the start, and what they were spent on.
+
+    Attributes
+    ----------
+    seconds : float
+    activities : dict
+        Seconds by activity; they add up to `seconds`.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.activities = dict.fromkeys(ACTIVITIES, 0.0)
+        self._booked_as: str | None = None
+
+    def advance(self, seconds: float, activity: str) -> None:
+        """Let time pass.
+
+        Raises
+        ------
+        KeyError
+            For an activity not in `ACTIVITIES`.
+        ValueError
+            For negative time.
+        """
+        if not seconds >= 0.0:
+            raise ValueError(f"time does not go back: {seconds} s of {activity}")
+        self.activities[self._booked_as or activity] += seconds
+        self.seconds += seconds
+
+    @contextmanager
+    def booking(self, activity: str) -> Iterator[None]:
+        """Book everything inside under one activity: a routine's images belong to the routine."""
+        outer, self._booked_as = self._booked_as, self._booked_as or activity
+        try:
+            yield
+        finally:
+            self._booked_as = outer
