@@ -1,0 +1,91 @@
+"""Running one command: STOP, simulated or not, errors with their message boxes, reported values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Optional
+
+from mock_serialem.commands import REGISTRY, TABLE, Value, fill_defaults
+from mock_serialem.errors import CommandError, ScriptExit, SEMerror
+from mock_serialem.handlers import register_all
+
+if TYPE_CHECKING:
+    from mock_serialem.session import Session
+
+NO_MESSAGE = "No message from command error"
+"""Text of an error whose message was shown in a box."""
+
+register_all()
+
+Values = Optional[tuple[Value, ...]]
+
+
+def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
+    """Run a command whose arguments have been checked.
+
+    Returns
+    -------
+    tuple of float or str, or None
+        The reported values.
+
+    Raises
+    ------
+    SEMerror
+        The command failed, or is not simulated.
+    SEMexited
+        STOP was pressed.
+    ScriptExit
+        The command was ``Exit``.
+    """
+    with session.lock:
+        session.check_stop()
+        if not session.script.running:
+            session.begin_script()
+        info = TABLE[name]
+        registered = REGISTRY.get(info.canonical)
+        if registered is None:
+            raise SEMerror(f"{info.canonical} is a command of SerialEM that is not simulated")
+        clock = session.world.clock_s
+        try:
+            result = registered.handler(session, *fill_defaults(registered, info.letters, args))
+        except CommandError as err:
+            raise SEMerror(_failure_text(session, info.canonical, err.message)) from err
+        except ScriptExit as end:
+            session.script.exit_code = end.code
+            raise
+        finally:
+            # A routine books its own time; a command that did nothing with the column costs its answer time.
+            if session.world.clock_s == clock:
+                session.spend(session.scope.command_s, "script")
+        return _reported(session, info.canonical, result)
+
+
+def _reported(session: Session, name: str, result: object) -> Values:
+    values: Values
+    if result is None:
+        values = None
+    elif isinstance(result, tuple):
+        values = result
+    else:
+        values = (result,)  # type: ignore[assignment]
+    script = session.script
+    if name != "GetVariable":
+        script.reported = values or ()
+    if values is not None and session.options.log_reports and name.startswith("Report"):
+        if not script.suppress_reports:
+            shown = ", ".join(v if isinstance(v, str) else f"{v:.6g}" for v in values)
+            session.log.add(f"{name}: {shown}")
+    return values
+
+
+def _failure_text(session: Session, name: str, message: str) -> str:
+    script = session.script
+    script.error = f"{name}: {message}"
+    if script.boxes_suppressed:
+        if not any(script.silent_levels):
+            session.log.add(f"{name}: {message}", color=(7,))
+        return f"\nSCRIPT ERROR WITH THIS MESSAGE:\n{message}\n{'*' * 40}"
+    session.show_box(message)
+    if script.errors_to_log:
+        session.log.add(f"{name}: {message}", color=(7,))
+    return NO_MESSAGE

@@ -1,0 +1,255 @@
+"""The open image files: MRC stacks with their mdoc, one of them current."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mock_serialem.errors import CommandError
+from mock_serialem.files.mdoc import MdocFile, mdoc_path
+from mock_serialem.files.mrc import MrcError, MrcStack, SectionInfo, mode_of
+
+
+def path_key(path: Path) -> str:
+    """One text per file, however its name is written."""
+    return os.path.normcase(os.path.abspath(path))
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How new files are made.
+
+    Attributes
+    ----------
+    file_type : int
+        0 MRC.
+    mode : int
+        0 byte, 1 signed short, 2 float, 6 unsigned short.
+    unsigned_option : int
+        What to do with unsigned data in a mode 1 file: 0 truncate, 1 divide by 2, 2 shift.
+    use_mdoc : bool
+    low_percent, high_percent : float
+        Truncation when bytes are stored.
+    """
+
+    file_type: int = 0
+    mode: int = 1
+    unsigned_option: int = 0
+    use_mdoc: bool = True
+    low_percent: float = 0.0
+    high_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class MontageShape:
+    """Pieces of a montage file and the overlap between them (pixels)."""
+
+    nx: int
+    ny: int
+    overlap_x: int = 0
+    overlap_y: int = 0
+    by_stage: bool = False
+
+
+class OpenFile:
+    """One open image file; the stack takes its size from the first image saved.
+
+    Attributes
+    ----------
+    path : Path
+    stack : MrcStack or None
+        None until the first image is saved.
+    mdoc : MdocFile or None
+    montage : MontageShape or None
+    """
+
+    def __init__(
+        self, path: Path, options: FileOptions, mdoc: MdocFile | None, montage: MontageShape | None
+    ) -> None:
+        self.path = path
+        self.options = options
+        self.mdoc = mdoc
+        self.montage = montage
+        self.stack: MrcStack | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of sections."""
+        return self.stack.count if self.stack is not None else 0
+
+    def save(
+        self,
+        pixels: NDArray[Any],
+        pixel_a: float,
+        titles: list[str],
+        voltage_kv: float,
+        version: str,
+        info: SectionInfo,
+        keys: dict[str, str],
+    ) -> int:
+        """Append one image and its mdoc section; return the section number.
+
+        Raises
+        ------
+        CommandError
+            The image does not fit, or the file cannot be written.
+        """
+        try:
+            data = self._converted(pixels)
+            if self.stack is None:
+                self._start(data, pixel_a, titles, voltage_kv, version)
+            assert self.stack is not None
+            section = self.stack.append(data, info)
+            if self.mdoc is not None:
+                self.mdoc.append(keys)
+        except MrcError as err:
+            raise CommandError(f"Cannot save to {self.path.name}: {err}") from err
+        except OSError as err:
+            raise CommandError(f"Error writing to {self.path}: {err}") from err
+        return section
+
+    def _converted(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        wanted = self.stack.mode if self.stack is not None else self.options.mode
+        if pixels.dtype == np.uint16 and wanted == 1:
+            if self.options.unsigned_option == 1:
+                return (pixels >> 1).astype(np.int16)
+            if self.options.unsigned_option == 2:
+                return (pixels.astype(np.int32) - 32768).astype(np.int16)
+            truncated: NDArray[Any] = np.minimum(pixels, 32767).astype(np.int16)
+            return truncated
+        return pixels
+
+    def _start(
+        self, pixels: NDArray[Any], pixel_a: float, titles: list[str], voltage_kv: float, version: str
+    ) -> None:
+        pieces = self.montage.nx * self.montage.ny if self.montage else 0
+        shape = (int(pixels.shape[0]), int(pixels.shape[1]))
+        by_stage = self.montage is not None and self.montage.by_stage
+        self.stack = MrcStack.create(
+            self.path, shape, mode_of(pixels), pixel_a, titles, pieces=pieces, with_stage=by_stage
+        )
+        if self.mdoc is None:
+            return
+        entries = {
+            "PixelSpacing": f"{pixel_a:g}",
+            "Voltage": f"{voltage_kv:g}",
+            "Version": version,
+            "ImageFile": self.path.name,
+            "ImageSize": f"{shape[1]} {shape[0]}",
+        }
+        if self.montage:
+            entries["Montage"] = "1"
+        entries["DataMode"] = str(self.stack.mode)
+        self.mdoc.begin(entries, titles)
+
+    def close(self) -> None:
+        """Close the stack."""
+        if self.stack is not None:
+            self.stack.close()
+
+
+class ImageFiles:
+    """All open files in the order of opening.
+
+    Attributes
+    ----------
+    files : list of OpenFile
+    index : int
+        Current file from 0, -1 if none is open.
+    options, montage_options : FileOptions
+        For new files.
+    """
+
+    def __init__(self, line_end: str) -> None:
+        self.files: list[OpenFile] = []
+        self.index = -1
+        self.options = FileOptions()
+        self.montage_options = FileOptions()
+        self._line_end = line_end
+
+    @property
+    def current(self) -> OpenFile:
+        """The current file; CommandError if none is open."""
+        if not 0 <= self.index < len(self.files):
+            raise CommandError("There is no image file open")
+        return self.files[self.index]
+
+    def by_number(self, number: int) -> OpenFile:
+        """File by its number from 1; CommandError if there is none."""
+        if not 1 <= number <= len(self.files):
+            raise CommandError(f"There is no open image file number {number}")
+        return self.files[number - 1]
+
+    def number_of(self, path: Path) -> int:
+        """Number from 1 of the open file with this path, 0 if it is not open."""
+        key = path_key(path)
+        for number, file in enumerate(self.files, start=1):
+            if path_key(file.path) == key:
+                return number
+        return 0
+
+    def open_new(self, path: Path, overwrite: bool, montage: MontageShape | None = None) -> OpenFile:
+        """Make a new file and make it current; the mdoc of an older one is renamed to ``name~``.
+
+        Raises
+        ------
+        CommandError
+            The file exists and may not be replaced, is open, or cannot be made.
+        """
+        if self.number_of(path):
+            raise CommandError(f"File {path} is already open")
+        if path.exists() and not overwrite:
+            raise CommandError(f"File {path} already exists and overwriting is not allowed")
+        options = self.montage_options if montage else self.options
+        try:
+            path.write_bytes(b"")
+            mdoc = MdocFile.create(mdoc_path(path), self._line_end) if options.use_mdoc else None
+        except OSError as err:
+            raise CommandError(f"Cannot open file {path}: {err}") from err
+        return self._add(OpenFile(path, options, mdoc, montage))
+
+    def open_old(self, path: Path) -> OpenFile:
+        """Open an existing file for appending and make it current.
+
+        Raises
+        ------
+        CommandError
+            It does not exist, is open already, or is not an image file.
+        """
+        if self.number_of(path):
+            raise CommandError(f"File {path} is already open")
+        try:
+            stack = MrcStack.open(path)
+            beside = mdoc_path(path)
+            mdoc = MdocFile.open(beside, self._line_end) if beside.exists() else None
+        except (OSError, MrcError) as err:
+            raise CommandError(f"Cannot open file {path}: {err}") from err
+        montage = None
+        if mdoc is not None and mdoc.autodoc.entries.get("Montage") == "1":
+            montage = MontageShape(1, 1)
+        file = OpenFile(path, self.options, mdoc, montage)
+        file.stack = stack
+        return self._add(file)
+
+    def _add(self, file: OpenFile) -> OpenFile:
+        self.files.append(file)
+        self.index = len(self.files) - 1
+        return file
+
+    def close_current(self) -> None:
+        """Close the current file; the one before it, or else the first, becomes current."""
+        self.current.close()
+        del self.files[self.index]
+        self.index = max(self.index - 1, 0) if self.files else -1
+
+    def close_all(self) -> None:
+        """Close every file."""
+        for file in self.files:
+            file.close()
+        self.files.clear()
+        self.index = -1

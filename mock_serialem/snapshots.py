@@ -1,0 +1,49 @@
+"""Snapshots of images as a person sees them; the content is PNG whatever the file is called."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mock_serialem.errors import CommandError
+from mock_serialem.image import Image
+
+
+def grey_levels(image: Image) -> NDArray[np.uint8]:
+    """Bytes with the contrast stretched between the 1st and 99th percentile."""
+    low, high = np.percentile(image.pixels, (1.0, 99.0))
+    span = float(high - low) or 1.0
+    levels: NDArray[np.uint8] = np.clip((image.pixels - low) * (255.0 / span), 0, 255).astype(np.uint8)
+    return levels
+
+
+def png_bytes(levels: NDArray[np.uint8]) -> bytes:
+    """Encode a grey image as PNG."""
+    rows, columns = levels.shape
+    raw = np.zeros((rows, columns + 1), np.uint8)
+    raw[:, 1:] = levels
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    body = zlib.compress(raw.tobytes(), 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def write_snapshot(path: Path, image: Image) -> None:
+    """Write a snapshot; the content is PNG.
+
+    Raises
+    ------
+    CommandError
+        The file cannot be written.
+    """
+    try:
+        path.write_bytes(png_bytes(grey_levels(image)))
+    except OSError as err:
+        raise CommandError(f"Cannot write snapshot {path}: {err}") from err
