@@ -16,7 +16,7 @@ from pacetomo.files.target_file import read_targets
 from pacetomo.job import Job, make_job
 from pacetomo.journal import Journal
 from pacetomo.plan import Prices
-from pacetomo.preflight import find_problems
+from pacetomo.preflight import Problem, find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
@@ -73,22 +73,33 @@ def acquire_area(
     files = AreaFiles(scope.folder() / item.note.strip())
     targets, resolved = _read(files, settings_file, script_settings)
     number = _next_run(files)
-    job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
+    scope.begin(resolved.settings.imageShiftLimit)
+    try:
+        job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
+        problems = _refuse_or_warn(scope, job)
+        for target in job.active:  # existing images are never overwritten
+            for name in (target.series, f"{target.series}.mdoc"):
+                move_aside(files.folder / name)
+        write_text_atomically(
+            files.settings(number), format_settings(resolved, f"{files.root}, run {number}")
+        )
+        with Journal(files.journal(number), scope.clock_s) as journal:
+            _note_start(journal, scope, job, number)
+            for problem in problems:
+                journal.note("warning", text=problem.describe())
+            return _run(scope, item, job, number, journal)
+    finally:
+        scope.end()
+
+
+def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:
+    """Tell the operator what would go wrong; refuse what makes the run pointless."""
     problems = find_problems(job, scope.limits())
     for problem in problems:
+        if problem.fatal:
+            raise PlanError(problem.describe())
         scope.tell(f"Warning: {problem.describe()}", Level.WARNING)
-    fatal = [problem for problem in problems if problem.fatal]
-    if fatal:
-        raise PlanError(fatal[0].describe())
-    for target in job.active:  # existing images are never overwritten
-        for name in (target.series, f"{target.series}.mdoc"):
-            move_aside(files.folder / name)
-    write_text_atomically(files.settings(number), format_settings(resolved, f"{files.root}, run {number}"))
-    with Journal(files.journal(number), scope.clock_s) as journal:
-        _note_start(journal, scope, job, number)
-        for problem in problems:
-            journal.note("warning", text=problem.describe())
-        return _run(scope, item, job, number, journal)
+    return problems
 
 
 def _read(
@@ -155,14 +166,13 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> N
 
 
 def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal) -> RunState:
-    """Set up and acquire; however it ends, the end is noted and the microscope left in its former state."""
+    """Set up and acquire; however it ends, the end is noted."""
     began_s = scope.clock_s()
     run_file = job.files.run_file(number)
     books: Books | None = None
     ended = "stopped"
     said = "stopped by the operator or by SerialEM"
     try:
-        scope.begin(job.settings.imageShiftLimit)
         prepared = Preparation(scope, job, journal).run(item)
         state = _fresh_state(job)
         write_run(run_file, job.targets, state, scope.wait)
@@ -180,7 +190,6 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
     finally:
         taken = 0 if books is None else books.taken
         journal.note_without_clock("run_end", state=ended, text=said, exposures=taken)
-        scope.end()
 
 
 def make_model(job: Job, prepared: Prepared) -> TrackingModel:

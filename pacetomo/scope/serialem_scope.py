@@ -49,7 +49,9 @@ def connect() -> SerialEMScope:
             "no module named serialem: start this script from SerialEM's script window, "
             "or rehearse it with `pacetomo rehearse`"
         ) from err
-    return SerialEMScope(serialem)
+    scope = SerialEMScope(serialem)
+    scope.switch_off_message_boxes()
+    return scope
 
 
 class SerialEMScope(Microscope):
@@ -62,6 +64,10 @@ class SerialEMScope(Microscope):
         self._record_exposure_changed = False
         self._open_series: Path | None = None
         self._has_styles: bool | None = None
+
+    def switch_off_message_boxes(self) -> None:
+        """Let failing commands raise at once: otherwise they wait at a message box, all night."""
+        self._do("switching off message boxes", "NoMessageBoxOnError", 1)
 
     def _do(self, doing: str, command: str, *arguments: float | int | str) -> Any:
         """Run a command; a failure says what was being done and which command refused."""
@@ -125,8 +131,7 @@ class SerialEMScope(Microscope):
     # beginning and end
 
     def begin(self, image_shift_limit_um: float) -> None:
-        # Without this a failing command waits at a message box, all night.
-        self._do("switching off message boxes", "NoMessageBoxOnError", 1)
+        self.switch_off_message_boxes()
         low_dose, area = self._do("asking for low dose", "ReportLowDose")
         if not low_dose:
             raise ScopeError("low dose mode is off: switch it on and set up View, Focus and Record")
@@ -291,6 +296,9 @@ class SerialEMScope(Microscope):
     def open_series(self, path: Path) -> int:
         doing = f"opening {path.name}"
         exists = path.exists()
+        if exists and path.stat().st_size == 0:  # opened before, and nothing could be saved into it
+            path.unlink()
+            exists = False
         self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
         self._open_series = path
         return int(self._do(doing, "ReportFileZsize")) if exists else 0

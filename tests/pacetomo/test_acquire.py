@@ -166,6 +166,23 @@ def test_stop_passes_and_leaves_the_microscope_as_it_was(scope):
     assert (end["state"], end["exposures"]) == ("stopped", 5)
 
 
+def test_the_area_of_the_operator_is_remembered_before_anything_is_asked(scope):
+    order = []
+    for name in ("begin", "calibration", "end"):
+        real = getattr(scope, name)
+        setattr(scope, name, lambda *a, real=real, name=name: (order.append(name), real(*a))[1])
+    acquire(scope)
+    assert order[0] == "begin" and order[-1] == "end" and order.count("begin") == order.count("end") == 1
+
+
+def test_a_refused_area_leaves_the_microscope_as_it_was(scope):
+    path = scope.folder_path / "area_tgts.txt"
+    path.write_text(path.read_text().replace("skip = False", "skip = True", 1))
+    with pytest.raises(PlanError):
+        acquire(scope)
+    assert scope.calls == [("end",)] and not list(scope.folder_path.glob("*run01*"))
+
+
 def test_a_second_start_spends_no_dose(scope):
     acquire(scope)
     taken = sum(map(len, scope.sections.values()))

@@ -185,6 +185,18 @@ def test_colours_only_where_serialem_has_them(version, styled):
     assert ("Echo", "careful") in sem.calls
 
 
+def test_a_stack_is_opened_if_it_is_there_and_made_if_not(tmp_path):
+    full, empty, new = tmp_path / "full.mrc", tmp_path / "empty.mrc", tmp_path / "new.mrc"
+    full.write_bytes(b"x")
+    empty.touch()
+    sem = Sem(ReportFileZsize=7.0)
+    scope = SerialEMScope(sem)
+    assert [scope.open_series(path) for path in (full, empty, new)] == [7, 0, 0]
+    opened = [call for call in sem.calls if call[0].startswith("Open")]
+    assert opened == [("OpenOldFile", str(full)), ("OpenNewFile", str(empty)), ("OpenNewFile", str(new))]
+    assert full.exists() and not empty.exists()
+
+
 def test_without_low_dose_nothing_begins():
     with pytest.raises(ScopeError, match="low dose mode is off"):
         SerialEMScope(Sem(ReportLowDose=(0.0, -1.0))).begin(20.0)
