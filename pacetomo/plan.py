@@ -107,7 +107,8 @@ def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: floa
     [-3.0, -3.5, -4.0, -3.0]
     """
     weak, strong = max(first_um, last_um), min(first_um, last_um)
-    values = 1 if step_um <= 0 else 1 + int((weak - strong) / step_um + 1e-6)
+    steps = 0.0 if step_um <= 0 else (weak - strong) / step_um + 1e-6
+    values = 1 + int(min(steps, count))
     return [round(weak - (place % values) * step_um, 6) for place in range(count)]
 
 

@@ -50,6 +50,7 @@ def test_the_table_runs_to_the_estimate():
         ((3, -5, -3, 1.0), [-3, -4, -5]),
         ((3, -5, -5, 0.5), [-5, -5, -5]),
         ((3, -3, -5, 0), [-3, -3, -3]),
+        ((3, 0, -1, 1e-313), [0, 0, 0]),
     ],
 )
 def test_defocus_spread(arguments, expected):
