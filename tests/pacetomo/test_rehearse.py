@@ -254,3 +254,28 @@ def test_the_next_free_folder(tmp_path, monkeypatch):
     assert str(nearest_free_folder("r")) == "r"
     (tmp_path / "r" / "x").touch()
     assert str(nearest_free_folder("r")) == "r_2"
+
+
+def test_a_night_of_areas_outlives_a_failing_one(tmp_path):
+    """Acquire at Items: the middle area's target file is broken; the others are acquired all the same."""
+    from mock_serialem.script_window import ScriptWindow
+    from mock_serialem.sim.world import make_world
+    from pacetomo.scripts import script_path
+
+    overrides = ("startTilt=0", "minTilt=0", "maxTilt=6")
+    _, chosen = choose_targets(Rehearsal(tmp_path, targets=2, overrides=overrides))
+    world = make_world("lamella", "krios", 0, "kinematic", tmp_path / "truth.jsonl")
+    session = open_session(world, AreaFiles(tmp_path / "lamella_tgts.txt"), chosen)
+    text = (tmp_path / "lamella_tgts.txt").read_text()
+    (tmp_path / "broken_tgts.txt").write_text("_tgt = 001\nSSX = 0\nSSY = 0\n")
+    (tmp_path / "third_tgts.txt").write_text(text.replace("tsfile = lamella", "tsfile = third"))
+    item = session.navigator.items[-1]
+    x_um, y_um, z_um = item.stage_um
+    for note in ("broken_tgts.txt", "third_tgts.txt"):
+        session.navigator.add_point(x_um, y_um, z_um, note=note, acquire=True)
+    results = ScriptWindow(session).acquire_at_items(script_path("acquire"))
+    world.truth.close()
+    assert [result.ok for result in results] == [True, False, True]
+    assert any("broken_tgts.txt" in line and "tsfile" in line for line in results[1].log)
+    for root in ("lamella", "third"):
+        assert [section_count(tmp_path / f"{root}_ts_{n:03d}.mrc") for n in (1, 2)] == [3, 3]
