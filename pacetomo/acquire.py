@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
-from pacetomo.errors import PaceError, PlanError, TargetFileError
+from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
 from pacetomo.files.target_file import read_targets
@@ -70,6 +72,10 @@ def acquire_area(
     PaceError
         When the area could not be acquired; what was taken until then is saved.
     """
+    if not item.note.strip():
+        raise TargetFileError(
+            f"Navigator item {item.label} has no note: it must be the name of the target file"
+        )
     files = AreaFiles(scope.folder() / item.note.strip())
     targets, resolved = _read(files, settings_file, script_settings)
     number = _next_run(files)
@@ -79,10 +85,9 @@ def acquire_area(
         problems = _refuse_or_warn(scope, job)
         for target in job.active:  # existing images are never overwritten
             for name in (target.series, f"{target.series}.mdoc"):
-                move_aside(files.folder / name)
-        write_text_atomically(
-            files.settings(number), format_settings(resolved, f"{files.root}, run {number}")
-        )
+                move_aside(files.folder / name, scope.wait)
+        text = format_settings(resolved, f"{files.root}, run {number}")
+        write_text_atomically(files.settings(number), text, scope.wait)
         with Journal(files.journal(number), scope.clock_s) as journal:
             _note_start(journal, scope, job, number)
             for problem in problems:
@@ -90,14 +95,16 @@ def acquire_area(
             return _run(scope, item, job, number, journal)
     finally:
         scope.end()
+        scope.save_log(files.folder / f"{files.root}.log")
 
 
 def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:
     """Tell the operator what would go wrong; refuse what makes the run pointless."""
     problems = find_problems(job, scope.limits())
+    fatal = [problem.describe() for problem in problems if problem.fatal]
+    if fatal:
+        raise PlanError("; ".join(fatal))
     for problem in problems:
-        if problem.fatal:
-            raise PlanError(problem.describe())
         scope.tell(f"Warning: {problem.describe()}", Level.WARNING)
     return problems
 
@@ -123,8 +130,8 @@ def _read(
 def _next_run(files: AreaFiles) -> int:
     """Number of the next run; refuses where one has been, so that nothing is exposed a second time."""
     runs = files.runs()
-    if not runs:
-        return 1
+    if not runs:  # journals alone belong to set-ups that took no image
+        return next(number for number in itertools.count(1) if not files.journal(number).exists())
     newest = max(runs)
     raise PlanError(
         f"{runs[newest].name} is there: this area has been acquired at least in part, and exposing it again would "
@@ -170,26 +177,49 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
     began_s = scope.clock_s()
     run_file = job.files.run_file(number)
     books: Books | None = None
-    ended = "stopped"
-    said = "stopped by the operator or by SerialEM"
+    ended, said = "stopped", ""
     try:
         prepared = Preparation(scope, job, journal).run(item)
-        state = _fresh_state(job)
-        write_run(run_file, job.targets, state, scope.wait)
-        books = Books(state, job.targets, run_file, scope.calibration().specimen_to_is, journal, scope)
+        to_is = scope.calibration().specimen_to_is
+        books = Books(_fresh_state(job), job.targets, run_file, to_is, journal, scope)
         journal.note("step", name="acquire", text="Acquiring")
         Acquisition(scope, job, prepared, make_model(job, prepared), books).run()
-        state = books.state.finished()
-        write_run(run_file, job.targets, state, scope.wait)
-        ended, said = "finished", f"{books.taken} images in {(scope.clock_s() - began_s) / 60:.1f} min"
-        scope.tell(f"{job.files.root}: finished, {said}", Level.GOOD)
-        return state
+        ended, said = _conclude(scope, job, books, run_file)
+        return books.state
     except PaceError as err:
         ended, said = "failed", str(err)
         raise
     finally:
-        taken = 0 if books is None else books.taken
-        journal.note_without_clock("run_end", state=ended, text=said, exposures=taken)
+        kind = sys.exc_info()[0]
+        said = said or f"ended by {'the operator' if kind is None else kind.__name__}"
+        minutes = (journal.last_s - began_s) / 60
+        journal.note_without_clock(
+            "run_end",
+            state=ended,
+            text=f"{said}, {minutes:.1f} min",
+            exposures=0 if books is None else books.taken,
+        )
+
+
+def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tuple[str, str]:
+    """How a run came out. Only a complete one loses its saved state: an incomplete one may be gone on with.
+
+    Raises
+    ------
+    ScopeError
+        When not one image could be taken.
+    """
+    planned = len(job.plan)
+    if books.taken == 0:
+        raise ScopeError("not one image could be taken: the warnings above say why")
+    if books.taken < planned:
+        text = f"{books.taken} of {planned} images"
+        scope.tell(f"{job.files.root}: incomplete, {text}; the warnings above say why", Level.WARNING)
+        return "incomplete", text
+    write_run(run_file, job.targets, books.state.finished(), scope.wait)
+    text = f"{books.taken} images"
+    scope.tell(f"{job.files.root}: finished, {text}", Level.GOOD)
+    return "finished", text
 
 
 def make_model(job: Job, prepared: Prepared) -> TrackingModel:

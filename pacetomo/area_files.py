@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class AreaFiles:
     def runs(self) -> dict[int, Path]:
         """Run files that are there, by their number."""
         found = {}
-        for path in self.folder.glob(f"{self.target_file.stem}_run*.txt"):
+        for path in self.folder.glob(f"{glob.escape(self.target_file.stem)}_run*.txt"):
             match = _RUN.search(path.name)
             if match is not None:
                 found[int(match[1])] = path

@@ -1,7 +1,6 @@
 """The books of a run: state of every target, run file, journal and what the operator is told.
 
-The engine says what happened; everything that has to be written down about it is written here, in one order: state
-in memory, then run file, then journal.
+The engine says what happened; everything that has to be written down about it is written here.
 """
 
 from __future__ import annotations
@@ -58,7 +57,8 @@ class Books:
         self._scope = scope
         active = [target for target in targets.targets if not target.skip]
         self._places = {target.number: place for place, target in enumerate(active)}
-        self._off_centre_um: dict[tuple[int, str], XY] = {}
+        self._references: dict[tuple[int, str], tuple[int, XY]] = {}
+        self._journal_trouble_told = False
 
     # what is known
 
@@ -66,9 +66,12 @@ class Books:
         """State of the exposure's target on its branch; an empty one before its first image."""
         return self.state.numbered(exposure.target).branch(_SIDES[exposure.branch][0]) or BranchState()
 
-    def off_centre_um(self, exposure: Exposure) -> XY:
-        """Where the target was seen in its latest image on this branch, relative to the image centre (µm)."""
-        return self._off_centre_um.get((exposure.target, _SIDES[exposure.branch][0]), XY(0.0, 0.0))
+    def reference(self, exposure: Exposure) -> tuple[int, XY] | None:
+        """Section to align this image to, and where in it the target was seen relative to its centre (µm).
+
+        The latest image on this branch whose own alignment could be trusted; None before the target's first image.
+        """
+        return self._references.get((exposure.target, _SIDES[exposure.branch][0]))
 
     def dose_e_per_a2(self, number: int) -> float:
         """Dose of all Record images of a target so far."""
@@ -77,24 +80,32 @@ class Books:
 
     # what happened
 
-    def take_up(
-        self,
-        exposure: Exposure,
-        model: TrackingModel,
-        *,
-        focus_um: float,
-        residual_um: XY | None,
-        dose_e_per_a2: float,
-        section: int,
-    ) -> None:
-        """Bring the state up to date after an image has been saved and the model has learnt from it.
+    def book(self, exposure: Exposure, section: int, dose_e_per_a2: float) -> None:
+        """Write down that an image has been saved, before anything else is done with it.
 
         `dose_e_per_a2` is the target's sum, this image included.
         """
+        for side in _SIDES[exposure.branch]:
+            old = self.state.numbered(exposure.target).branch(side) or BranchState()
+            self.state = self.state.with_branch(exposure.target, side, replace(old, section=section))
+            self._references.setdefault((exposure.target, side), (section, XY(0.0, 0.0)))
+        self.spend(exposure.target, dose_e_per_a2)
+        images = self.state.numbered(exposure.target).sections
+        self.state = self.state.with_position(images - 1, self._places[exposure.target])
+        self.taken += 1
+        self.save()
+
+    def learn(
+        self, exposure: Exposure, model: TrackingModel, focus_um: float, residual_um: XY | None
+    ) -> None:
+        """Bring the state up to date after the model has learnt from an image; None when nothing was measured."""
         residual = residual_um or XY(0.0, 0.0)
         for side in _SIDES[exposure.branch]:
             record = model.export(exposure.target, Branch(side))
             old = self.state.numbered(exposure.target).branch(side) or BranchState()
+            if residual_um is not None:
+                self._references[exposure.target, side] = (old.section, residual_um)
+            reference, off_centre = self._references[exposure.target, side]
             new = replace(
                 old,
                 shift_um=record.shift_um,
@@ -105,20 +116,21 @@ class Books:
                 angles_deg=tuple(move.to_deg for move in record.moves),
                 image_shift=self._specimen_to_is.apply(record.shift_um),
                 aligned=old.aligned.plus(self._specimen_to_is.apply(residual)),
-                section=section,
                 # Beside the keys that older programs know: what makes the state exact.
                 extra=(
                     ("tilt", repr(record.tilt_deg)),
                     ("fromAngles", ",".join(repr(move.from_deg) for move in record.moves)),
-                    ("offCentre", f"{residual.x!r},{residual.y!r}"),
+                    ("reference", str(reference)),
+                    ("offCentre", f"{off_centre.x!r},{off_centre.y!r}"),
                 ),
             )
-            self._off_centre_um[exposure.target, side] = residual
             self.state = self.state.with_branch(exposure.target, side, new)
-        self._set_dose(exposure.target, dose_e_per_a2)
-        images = self.state.numbered(exposure.target).sections
-        self.state = self.state.with_position(images - 1, self._places[exposure.target])
-        self.taken += 1
+
+    def spend(self, number: int, dose_e_per_a2: float) -> None:
+        """Set the dose of a target so far; both sides of the run file carry it."""
+        for side in ("up", "down"):
+            old = self.state.numbered(number).branch(side) or BranchState()
+            self.state = self.state.with_branch(number, side, replace(old, dose_e_per_a2=dose_e_per_a2))
 
     def end_branch(self, exposure: Exposure, reason: str) -> None:
         """Leave a target out for the rest of a branch; at the start tilt for the rest of the run."""
@@ -142,6 +154,9 @@ class Books:
     def note(self, event: str, **details: object) -> None:
         """Write an event to the journal."""
         self._journal.note(event, **details)
+        if self._journal.trouble is not None and not self._journal_trouble_told:
+            self._journal_trouble_told = True
+            self._scope.tell(f"Warning: {self._journal.trouble}", Level.WARNING)
 
     def warn(self, text: str, exposure: Exposure | None = None) -> None:
         """Warn the operator and write it down."""
@@ -151,10 +166,3 @@ class Books:
             text = f"target {exposure.target} at {exposure.tilt_deg:g}°: {text}"
         self._scope.tell(f"Warning: {text}", Level.WARNING)
         self.note("warning", text=text, **details)
-
-    def _set_dose(self, number: int, dose_e_per_a2: float) -> None:
-        """Both sides carry the target's whole dose."""
-        for side in ("up", "down"):
-            old = self.state.numbered(number).branch(side)
-            if old is not None:
-                self.state = self.state.with_branch(number, side, replace(old, dose_e_per_a2=dose_e_per_a2))

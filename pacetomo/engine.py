@@ -10,19 +10,16 @@ from __future__ import annotations
 import itertools
 
 from pacetomo.books import Books
-from pacetomo.errors import ScopeError
+from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.frames import XY
 from pacetomo.job import Job
 from pacetomo.plan import Exposure
-from pacetomo.prepare import Prepared
+from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing, Shot
+from pacetomo.scope.protocol import Microscope, Missing, Shot
 from pacetomo.tracking import Aim, Observation, TrackingModel
 
-TILT_TOLERANCE_DEG = 0.5
-"""A stage that stops farther from the planned tilt than this has not reached it."""
-
-TRACKING_REACH = 0.9
+TRACKING_REACH = 0.75
 """Share of the image's shorter side by which the tracking target may be off and still be followed."""
 
 
@@ -49,7 +46,6 @@ class Acquisition:
         self._plan = tuple(exposure for exposure in job.plan if exposure.target in prepared.starts)
         self._series = {target.number: job.files.folder / target.series for target in job.active}
         self._refocus_um = 0.0
-        self._field_um = XY(0.0, 0.0)
 
     def run(self) -> None:
         """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
@@ -107,10 +103,19 @@ class Acquisition:
         """Take one exposure; a failure ends this target on this branch."""
         try:
             self._expose(exposure, tilt_deg)
-        except ScopeError as err:
+        except (ScopeError, ImageNotSavedError) as err:
+            if isinstance(err, ImageNotSavedError):
+                self._books.spend(
+                    exposure.target, self._books.dose_e_per_a2(exposure.target) + err.dose_e_per_a2
+                )
             self._books.note("error", text=str(err), target=exposure.target, tilt_deg=exposure.tilt_deg)
             self._books.end_branch(exposure, str(err))
         self._books.save()
+        tracking = self._job.targets.tracking.number
+        if exposure.target == tracking and self._books.branch(exposure).skip:
+            self._books.warn(
+                "the tracking target has ended: the others follow their predictions alone", exposure
+            )
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
@@ -126,8 +131,9 @@ class Acquisition:
         self._scope.open_series(self._series[exposure.target])
         try:
             shot, section = self._record(exposure, before_e_per_a2)
-            residual = self._measure(exposure)
-            found = residual if isinstance(residual, XY) else None
+            reference = self._books.reference(exposure)
+            self._books.book(exposure, section, before_e_per_a2 + shot.dose_e_per_a2)
+            found = self._measure(exposure, reference, shot)
             self._model.observe(
                 Observation(
                     exposure.target,
@@ -139,14 +145,7 @@ class Acquisition:
                     self._scope.clock_s(),
                 )
             )
-            self._books.take_up(
-                exposure,
-                self._model,
-                focus_um=focus_um,
-                residual_um=found,
-                dose_e_per_a2=before_e_per_a2 + shot.dose_e_per_a2,
-                section=section,
-            )
+            self._books.learn(exposure, self._model, focus_um, found)
             self._annotate(exposure, found)
         finally:
             self._scope.close_series()
@@ -164,29 +163,26 @@ class Acquisition:
             self._scope.set_record_exposure(zero_s if exposure.branch is Branch.START else None)
         self._scope.set_prior_dose(exposure.target, dose_e_per_a2)
         self._scope.set_wanted_defocus(self._wanted_defocus_um(exposure))
-        shot = self._scope.take(Area.RECORD, frame_name=self._series[exposure.target].stem)
-        section = self._scope.save_section()
-        self._field_um = shot.field_um
-        return shot, section
+        return self._scope.record(frame_name=self._series[exposure.target].stem)
 
-    def _measure(self, exposure: Exposure) -> ShiftOrMissing:
-        """Where the target is seen, relative to the image centre; Missing for its first image.
+    def _measure(self, exposure: Exposure, reference: tuple[int, XY] | None, shot: Shot) -> XY | None:
+        """Where the target is seen, relative to the image centre; None if that cannot be told.
 
-        The alignment tells where the previous image's centre lies in this one. The target was off that centre by what
+        The alignment tells where the reference's centre lies in this image. The target was off that centre by what
         was found then, so the two add up; otherwise each error would come back with the opposite sign.
         """
-        known = self._books.branch(exposure)
-        if known.section < 0:
-            return Missing("first image")
+        if reference is None:
+            return None
+        section, off_centre_um = reference
         limit_um = self._job.settings.alignLimit
         if exposure.target == self._job.targets.tracking.number:
             # It must be followed wherever the stage went, as far as two images have enough in common to tell.
-            limit_um = max(limit_um, TRACKING_REACH * min(self._field_um))
-        offset = self._scope.offset_from_file(self._series[exposure.target], known.section, limit_um)
+            limit_um = max(limit_um, TRACKING_REACH * min(shot.field_um))
+        offset = self._scope.offset_from_file(self._series[exposure.target], section, limit_um)
         if isinstance(offset, Missing):
             self._books.warn(f"alignment not used ({offset.reason})", exposure)
-            return offset
-        return offset.plus(self._books.off_centre_um(exposure))
+            return None
+        return offset.plus(off_centre_um)
 
     # focus
 

@@ -36,5 +36,13 @@ class PlanError(PaceError):
     """The planned acquisition cannot be done as asked."""
 
 
+class ImageNotSavedError(PaceError):
+    """An image was exposed and could not be saved; `dose_e_per_a2` has been spent on the target."""
+
+    def __init__(self, message: str, dose_e_per_a2: float) -> None:
+        super().__init__(message)
+        self.dose_e_per_a2 = dose_e_per_a2
+
+
 class ScopeError(PaceError):
     """The microscope, or SerialEM in front of it, refused or failed."""

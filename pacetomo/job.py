@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pacetomo.area_files import AreaFiles
-from pacetomo.errors import PlanError
+from pacetomo.errors import TargetFileError
 from pacetomo.frames import XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.plan import Estimate, Exposure, Prices, estimate, make_plan, spread_defocus_um
@@ -44,18 +44,7 @@ class Job:
 
     @cached_property
     def active(self) -> tuple[Target, ...]:
-        """Targets to image, the tracking target first.
-
-        Raises
-        ------
-        PlanError
-            When the tracking target is skipped: nothing would tell the others where they are.
-        """
-        if self.targets.tracking.skip:
-            raise PlanError(
-                f"{self.files.target_file.name}: target {self.targets.tracking.number} is the tracking target and "
-                "cannot be skipped; put another target first"
-            )
+        """Targets to image, the tracking target first."""
         return tuple(target for target in self.targets.targets if not target.skip)
 
     @cached_property
@@ -126,6 +115,8 @@ def make_job(
     Raises
     ------
     TargetFileError
-        When a target has no coordinates that can be used.
+        When a target has no coordinates or file names that can be used, or none is left to image.
     """
+    for text in targets.problems():
+        raise TargetFileError(f"{files.target_file.name}: {text}")
     return Job(files, targets.resolved_shifts(stage_to_specimen, resolved.settings.tiltTargets), resolved)

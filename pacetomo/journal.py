@@ -29,7 +29,9 @@ class Journal:
     def __init__(self, path: Path, clock_s: Callable[[], float]) -> None:
         self.path = path
         self._clock_s = clock_s
-        self._last_s = 0.0
+        self.last_s = 0.0
+        self._waiting: list[str] = []
+        self.trouble: str | None = None
         try:
             # A line cut in half when the program died stays alone on its line.
             torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
@@ -43,7 +45,7 @@ class Journal:
 
     def note(self, event: str, **details: Any) -> None:
         """Write one event; `details` are numbers, texts, lists or mappings (units in their names)."""
-        self._last_s = round(self._clock_s(), 3)
+        self.last_s = round(self._clock_s(), 3)
         self._write(event, details)
 
     def note_without_clock(self, event: str, **details: Any) -> None:
@@ -51,9 +53,17 @@ class Journal:
         self._write(event, details)
 
     def _write(self, event: str, details: dict[str, Any]) -> None:
-        line = {"event": event, "t_s": self._last_s, **details}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
+        line = {"event": event, "t_s": self.last_s, **details}
+        self._waiting.append(json.dumps(line, ensure_ascii=False) + "\n")
+        try:
+            self._file.write("".join(self._waiting))
+            self._file.flush()
+        except OSError as err:  # a full disk, a scanner: the lines are written with the next event
+            self.trouble = (
+                f"{self.path.name} cannot be written now ({err.strerror}); its events are kept until it can"
+            )
+        else:
+            self._waiting.clear()
 
     def close(self) -> None:
         """Close the file; the journal takes no more events."""

@@ -39,7 +39,7 @@ def find_problems(job: Job, limits: Limits) -> list[Problem]:
     `limits` are the column's; the image-shift limit in force is the smaller of that and the setting only where no
     microscope can be asked to change it, so the setting counts here.
     """
-    found = [*_tilts(job, limits), *_shifts(job), *_files(job), *_geometry(job)]
+    found = [*_tilts(job, limits), *_shifts(job), *_files(job), *_geometry(job), *_not_yet(job)]
     return sorted(found, key=lambda problem: not problem.fatal)
 
 
@@ -73,8 +73,6 @@ def _shifts(job: Job) -> Iterator[Problem]:
                 f"the limit is {limit_um:g} µm",
                 "skip it, move it, or select it with another tracking target; it is left out where out of reach",
             )
-    for text in job.targets.problems():
-        yield Problem(True, text, "edit the target file")
 
 
 def _files(job: Job) -> Iterator[Problem]:
@@ -93,6 +91,19 @@ def _files(job: Job) -> Iterator[Problem]:
             f"{folder} has {free / 1e9:.0f} GB free, {len(job.plan)} full images take up to {needed / 1e9:.0f} GB",
             "make room before the run needs it",
         )
+
+
+def _not_yet(job: Job) -> Iterator[Problem]:
+    """What a target file may ask for and this version does not do."""
+    elsewhere = [str(target.number) for target in job.active if target.area != "R"]
+    if elsewhere:
+        yield Problem(
+            True,
+            f"target {_listed(elsewhere)} is to be recorded in another area than Record (LDArea)",
+            "this version records in Record only; set LDArea = R or skip it",
+        )
+    if job.targets.geo_points:
+        yield Problem(False, "there are points to measure the geometry at (_geo)", "they are not used")
 
 
 def _references(job: Job) -> Iterator[Problem]:

@@ -19,6 +19,9 @@ LOOK_DEFOCUS_UM = -5.0
 VIEW_LIMIT_UM = 4.0
 """Largest correction believed in View; a wrong peak is usually farther off."""
 
+TILT_TOLERANCE_DEG = 0.5
+"""A stage that stops farther from the wanted tilt than this has not reached it."""
+
 STAGE_PRECISION_UM = 1.0
 """A point nearer than this to the centre is centred by image shift: the stage would not do better."""
 
@@ -71,19 +74,25 @@ class Preparation:
         track_shift = self._centre_tracking_target()
         in_focus_um = self._focus(track_shift)
         prepared = Prepared(tilt_deg)
+        job_tracking = self._job.targets.tracking.number
         self._step("find_targets", f"Finding {len(self._job.active)} targets at {tilt_deg:.1f}°")
         for target in self._job.active:
             self._find_target(target, track_shift, in_focus_um, prepared)
+        if job_tracking not in prepared.starts:
+            raise ScopeError(f"target {job_tracking}, the tracking target, is out of reach of image shift")
         return prepared
 
     def _find_area(self, item: Item) -> None:
         job = self._job
         self._step("move", f"Moving to item {item.label}, {job.files.root}")
-        self._scope.move_to_item(item)
         if abs(self._scope.tilt_deg() - job.settings.tiltTargets) > 0.1:
             self._scope.tilt_to(job.settings.tiltTargets)
+        self._scope.move_to_item(item)
         self._step("eucentricity", "Finding the eucentric height")
-        self._scope.find_eucentric_height()
+        try:
+            self._scope.find_eucentric_height()
+        except ScopeError as err:
+            self._warn(f"the stage stays at its height ({err})")
         self._step("realign", "Realigning to the tracking target")
         tracking = job.targets.tracking
         shift = XY(0.0, 0.0)
@@ -110,7 +119,12 @@ class Preparation:
             self._scope.walk_to(approach_deg)
         else:
             self._scope.tilt_to(approach_deg)
-        return self._scope.tilt_to(start_deg)
+        reached_deg = self._scope.tilt_to(start_deg)
+        if abs(reached_deg - start_deg) > TILT_TOLERANCE_DEG:
+            raise ScopeError(
+                f"the start tilt {start_deg:g}° was not reached: the stage stands at {reached_deg:.2f}°"
+            )
+        return reached_deg
 
     def _centre_tracking_target(self) -> XY:
         """Specimen shift that centres the tracking target, by its Preview reference."""

@@ -14,6 +14,9 @@ from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.settings import SettingsLayer, parse_setting_text
 
 AREAS = ("R", "V", "S")
+SERIES_ENDINGS = (".mrc", ".st")
+_NOT_IN_NAMES = set('<>:"/\\|?*')
+_LONGEST_NAME = 200  # with ".mrc.mdoc~12" it still fits into a file system's 255
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,7 @@ class TargetSet:
         if self.tracking.skip:
             found.append(f"target {self.tracking.number} is the tracking target and marked to be skipped")
         found.extend(_shared_names(self.targets))
+        found.extend(_unusable_names(self.targets))
         for index, target in enumerate(active):
             if target.shift_um is None:
                 continue
@@ -295,4 +299,24 @@ def _shared_names(targets: tuple[Target, ...]) -> list[str]:
                 "give one of them another tsfile"
             )
         seen.setdefault(name, target.number)
+    return found
+
+
+def _unusable_names(targets: tuple[Target, ...]) -> list[str]:
+    """Return a sentence for each name under which a tilt series cannot be kept in the session folder."""
+    references = {name.casefold() for target in targets for name in (target.reference, target.view) if name}
+    found = []
+    for target in targets:
+        name = target.series
+        if not name.lower().endswith(SERIES_ENDINGS):
+            reason = f"a name that ends in {' or '.join(SERIES_ENDINGS)} is needed"
+        elif set(name) & _NOT_IN_NAMES:
+            reason = "a plain file name is needed, without folders and signs that Windows forbids"
+        elif len(name) > _LONGEST_NAME:
+            reason = f"a name of at most {_LONGEST_NAME} characters is needed"
+        elif name.casefold() in references:
+            reason = "a reference image has that name already"
+        else:
+            continue
+        found.append(f"target {target.number} would write {name[:80]!r}: {reason}")
     return found

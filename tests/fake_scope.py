@@ -7,7 +7,7 @@ from pathlib import Path
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY, Calibration, Matrix2
 from pacetomo.geometry import height_um, seen_y_um
-from pacetomo.scope.protocol import Area, Item, Limits, Missing, Shot
+from pacetomo.scope.protocol import Item, Limits, Missing, Shot
 
 
 class Stop(Exception):
@@ -30,7 +30,6 @@ class FakeScope:
         self.tilt, self.shift, self.focus, self.time = 0.0, XY(0.0, 0.0), -1.0, 0.0
         self.sections: dict[Path, list[tuple[float, XY]]] = {}
         self.open: Path | None = None
-        self.image: tuple[Area, XY, float] | None = None
         self.fail: dict[tuple, object] = {}
         self.jump_um = XY(0.0, 0.0)
         self.limit_um = 20.0
@@ -39,8 +38,11 @@ class FakeScope:
         self.found: tuple | None = None
         self.doses: dict[int, float] = {}
         self.told: list[str] = []
+        self.stopped = False
 
     def _note(self, verb: str, *details: object) -> object:
+        if self.stopped:
+            raise Stop
         self.time += 1.0
         self.calls.append((verb, *details))
         target = self.series.get(self.open) if self.open is not None else None
@@ -53,6 +55,7 @@ class FakeScope:
             if key in self.fail:
                 outcome = self.fail[key]
                 if isinstance(outcome, Exception):
+                    self.stopped = isinstance(outcome, Stop)
                     raise outcome
                 return outcome
         return None
@@ -73,6 +76,9 @@ class FakeScope:
 
     def tell(self, text, level=None):
         self.told.append(text)
+
+    def save_log(self, path):
+        self._note("save_log", path)
 
     def show_progress(self, text):
         self.told.append(text)
@@ -97,6 +103,8 @@ class FakeScope:
         self.found = (self.tilt, self.focus)
 
     def end(self):
+        if self.stopped:
+            raise Stop
         if self.found is not None:
             self.tilt, self.focus = self.found
             self.shift, self.open, self.found = XY(0.0, 0.0), None, None
@@ -125,6 +133,8 @@ class FakeScope:
 
     def recentre_stage(self):
         self._note("recentre_stage")
+        moved = self.shift
+        self.points = {n: (x - moved.x, n0 - moved.y, z0) for n, (x, n0, z0) in self.points.items()}
         self.shift = XY(0.0, 0.0)
 
     def shift_um(self):
@@ -136,7 +146,7 @@ class FakeScope:
     def aim(self, shift_um, focus_um, compensate_beam_tilt):
         if shift_um.length > self.limit_um:
             return False
-        self._note("aim", shift_um, focus_um)
+        self._note("aim", shift_um, focus_um, compensate_beam_tilt)
         self.shift, self.focus = shift_um, focus_um
         return True
 
@@ -156,10 +166,18 @@ class FakeScope:
     def set_record_exposure(self, seconds):
         self.exposure_s = 1.0 if seconds is None else seconds
 
-    def take(self, area, frame_name=None):
-        outcome = self._note("take", area, frame_name)
-        self.image = (area, self.shift, self.tilt)
-        counts = self.counts if outcome is None else outcome
+    def take(self, area):
+        self._note("take", area)
+        self.area = area
+        return self._shot(None)
+
+    def record(self, frame_name):
+        outcome = self._note("record", frame_name)
+        self.sections[self.open].append((self.tilt, self.shift, self.seen_um(self.series[self.open])))
+        return self._shot(outcome), len(self.sections[self.open]) - 1
+
+    def _shot(self, counts):
+        counts = self.counts * self.exposure_s if counts is None else counts
         return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, XY(1.2, 0.9))
 
     def offset_from_file(self, reference, section, limit_um):
@@ -173,19 +191,13 @@ class FakeScope:
             )
             inside = residual.length <= limit_um
             return residual if inside else Missing("no correlation peak")
-        target = int(reference.stem.rsplit("_", 1)[-1])
+        target = int(reference.stem.replace("_view", "").rsplit("_", 1)[-1])
         return self.seen_um(target).minus(self.shift)
 
     def open_series(self, path):
         self.open = path
         self._note("open_series", path)
         return len(self.sections.setdefault(path, []))
-
-    def save_section(self):
-        self._note("save_section")
-        sections = self.sections[self.open]
-        sections.append((self.tilt, self.shift, self.seen_um(self.series[self.open])))
-        return len(sections) - 1
 
     def annotate(self, entries):
         self._note("annotate", dict(entries))

@@ -27,11 +27,10 @@ class Level(enum.Enum):
 
 
 class Area(enum.Enum):
-    """Low-dose areas that the engine takes images in; Preview uses the beam of Record at its own exposure."""
+    """Low-dose areas in which references are compared; Preview uses the beam of Record at its own exposure."""
 
     VIEW = "view"
     PREVIEW = "preview"
-    RECORD = "record"
 
 
 class Item(NamedTuple):
@@ -85,6 +84,9 @@ class Microscope(Protocol):
 
     def tell(self, text: str, level: Level = Level.INFO) -> None:
         """Write a line to the operator's log."""
+
+    def save_log(self, path: Path) -> None:
+        """Keep the operator's log in a file."""
 
     def show_progress(self, text: str) -> None:
         """Show a line that replaces the previous one."""
@@ -154,8 +156,14 @@ class Microscope(Protocol):
     def set_record_exposure(self, seconds: float | None) -> None:
         """Exposure of Record images; None for the operator's own."""
 
-    def take(self, area: Area, frame_name: str | None = None) -> Shot:
-        """Expose one image; it becomes the present image. `frame_name`: base name of its frame file."""
+    def take(self, area: Area) -> Shot:
+        """Expose one image; it becomes the present image."""
+
+    def record(self, frame_name: str) -> tuple[Shot, int]:
+        """Expose a Record image and append it to the current stack at once; the image and its section from 0.
+
+        `frame_name` is the base name of its frame file. ImageNotSavedError when it was exposed and cannot be saved.
+        """
 
     def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
         """Where the content of a saved image's centre lies in the present image (specimen plane, µm from its centre).

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pacetomo.errors import ScopeError
+from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.frames import XY, Calibration, Matrix2
 from pacetomo.scope.protocol import (
     Area,
@@ -30,6 +30,9 @@ REFERENCE_BUFFER = "O"
 
 _STYLES = {Level.DETAIL: (0, 1), Level.GOOD: (0, 3), Level.WARNING: (1, 6), Level.ERROR: (1, 2)}
 """Level -> style and colour of SetNextLogOutputStyle."""
+
+SAVE_ATTEMPTS = 3
+SAVE_PAUSE_S = 2.0
 
 _LARGEST_DOSE_ACCOUNT = 250
 
@@ -63,7 +66,9 @@ class SerialEMScope(Microscope):
         self._found: _Found | None = None
         self._record_exposure_changed = False
         self._open_series: Path | None = None
+        self._sections = 0
         self._has_styles: bool | None = None
+        self._shift_limit_um = math.inf
 
     def switch_off_message_boxes(self) -> None:
         """Let failing commands raise at once: otherwise they wait at a message box, all night."""
@@ -93,10 +98,13 @@ class SerialEMScope(Microscope):
             self._has_styles = self._is_at_least("40200")
         if level in _STYLES and self._has_styles:
             self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
-        self._do("writing to the log", "Echo", text)
+        self._do("writing to the log", "Echo", _plain(text))
+
+    def save_log(self, path: Path) -> None:
+        self._do("saving the log", "SaveLog", 1, str(path))
 
     def show_progress(self, text: str) -> None:
-        self._do("showing the progress", "SetStatusLine", 1, text)
+        self._do("showing the progress", "SetStatusLine", 1, _plain(text))
 
     # facts
 
@@ -132,6 +140,8 @@ class SerialEMScope(Microscope):
 
     def begin(self, image_shift_limit_um: float) -> None:
         self.switch_off_message_boxes()
+        if not self._is_at_least("40100"):
+            raise ScopeError("this SerialEM is older than 4.1: update it")
         low_dose, area = self._do("asking for low dose", "ReportLowDose")
         if not low_dose:
             raise ScopeError("low dose mode is off: switch it on and set up View, Focus and Record")
@@ -141,13 +151,18 @@ class SerialEMScope(Microscope):
                 self._do("reading the image-shift limit", "ReportProperty", "ImageShiftLimit")
             ),
         )
+        self._shift_limit_um = image_shift_limit_um
+        self._do("keeping the log readable", "SuppressReports", 1)
         self._do("keeping the image shift on the tilt axis", "SetUserSetting", "ShiftToTiltAxis", 1)
-        self._go_to_record()
         self._found.focus_um = self.focus_um()
+        self._found.wanted_um = float(self._do("reading the target defocus", "ReportTargetDefocus"))
         self._found.tilt_deg = self.tilt_deg()
-        self._do(
-            "setting the image-shift limit", "SetProperty", "ImageShiftLimit", math.ceil(image_shift_limit_um)
-        )
+        self._do("resetting the image shift", "SetImageShift", 0.0, 0.0)
+        if self._found.shift_limit_um < image_shift_limit_um:
+            limit = math.ceil(image_shift_limit_um)
+            self.tell(f"SerialEM's image-shift limit goes from {self._found.shift_limit_um:g} to {limit} µm")
+            self._do("setting the image-shift limit", "SetProperty", "ImageShiftLimit", limit)
+            self._found.limit_raised = True
 
     def end(self) -> None:
         if self._found is None:
@@ -159,14 +174,14 @@ class SerialEMScope(Microscope):
             self._go_to_record,
             lambda: self._do("resetting the image shift", "SetImageShift", 0.0, 0.0),
             lambda: self._do("restoring the focus", "SetDefocus", found.focus_um),
-            lambda: self._do(
-                "restoring the image-shift limit",
-                "SetProperty",
-                "ImageShiftLimit",
-                round(found.shift_limit_um),
-            ),
+            lambda: self._do("restoring the target defocus", "SetTargetDefocus", found.wanted_um),
             lambda: self.tilt_to(found.tilt_deg),
         ]
+        if found.limit_raised:
+            limit = round(found.shift_limit_um)
+            steps.append(
+                lambda: self._do("restoring the image-shift limit", "SetProperty", "ImageShiftLimit", limit)
+            )
         if found.area >= 0:
             area = "VFTRS"[found.area]
             steps.append(lambda: self._do("returning to the low-dose area", "GoToLowDoseArea", area))
@@ -212,9 +227,12 @@ class SerialEMScope(Microscope):
         return XY(*shift)
 
     def focus_um(self) -> float:
+        self._go_to_record()  # in View and Search the readout includes the offset of that area
         return float(self._do("reading the focus", "ReportDefocus"))
 
     def aim(self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool) -> bool:
+        if shift_um.length > self._shift_limit_um:
+            return False
         self._go_to_record()
         image_shift = self._matrix("SpecimenToISMatrix").apply(shift_um)
         if self._do("setting the image shift", "SetImageShift", image_shift.x, image_shift.y):
@@ -256,23 +274,56 @@ class SerialEMScope(Microscope):
             self._do("restoring the Record exposure", "RestoreCameraSet", "R")
             self._record_exposure_changed = False
 
-    def take(self, area: Area, frame_name: str | None = None) -> Shot:
-        if frame_name is not None:
-            self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, frame_name)
-        command = {Area.VIEW: "V", Area.PREVIEW: "L", Area.RECORD: "R"}[area]
-        compensated = area is Area.RECORD and self._found is not None and self._found.compensating
+    def take(self, area: Area) -> Shot:
+        self._do(f"taking a {area.value} image", {Area.VIEW: "V", Area.PREVIEW: "L"}[area])
+        return self._describe()
+
+    def record(self, frame_name: str) -> tuple[Shot, int]:
+        self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, frame_name)
+        compensated = self._found is not None and self._found.compensating
         if compensated:
             self._do("compensating the beam tilt", "AdjustBeamTiltforIS")
         try:
-            self._do(f"taking a {area.value} image", command)
+            self._do("taking a record image", "R")
+            self._save_at_once()
         finally:
             if compensated:  # AdjustBeamTiltforIS adds to what is there: take it back before the next shift
-                self._do("restoring the beam tilt", "RestoreBeamTilt")
-        counts = float(self._do("reading the mean counts", "ReportMeanCounts", "A"))
+                self._restore_beam_tilt()
+        try:
+            shot = self._describe()
+        except ScopeError as err:  # the image is safe: what cannot be told of it must not end its target
+            self.tell(f"Warning: {err}", Level.WARNING)
+            shot = Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
+        return shot, self._sections - 1
+
+    def _save_at_once(self) -> None:
+        """Save the image just exposed, whoever holds the file for a moment."""
+        for attempt in range(SAVE_ATTEMPTS):
+            try:
+                self.save_section()
+                return
+            except ScopeError as err:
+                if attempt == SAVE_ATTEMPTS - 1:
+                    raise ImageNotSavedError(
+                        f"the image was exposed but not saved: {err}", self._dose()
+                    ) from err
+                self.wait(SAVE_PAUSE_S)
+
+    def _restore_beam_tilt(self) -> None:
+        try:
+            self._do("restoring the beam tilt", "RestoreBeamTilt")
+        except ScopeError as err:
+            self.tell(f"Warning: {err}", Level.WARNING)
+
+    def _dose(self) -> float:
         dose, _mag = self._do("reading the dose", "ImageConditions", "A")
+        return float(dose)
+
+    def _describe(self) -> Shot:
+        counts = float(self._do("reading the mean counts", "ReportMeanCounts", "A"))
         properties = self._do("reading the image", "ImageProperties", "A")
         columns, rows, _binning, exposure_s, pixel_nm, _set = properties
-        return Shot(counts, exposure_s, float(dose), XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000))
+        return Shot(counts, exposure_s, self._dose(), XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000))
 
     def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
         where = f"aligning to section {section} of {reference.name}"
@@ -284,12 +335,13 @@ class SerialEMScope(Microscope):
             if limit_um is not None:
                 self._do(where, "LimitNextAutoAlign", float(limit_um))
             if self._do(where, "AlignTo", REFERENCE_BUFFER, 1) == -1.0:
-                return Missing(f"{where}: no correlation peak within {limit_um:g} µm")
+                return Missing(f"{where}: no correlation peak within {limit_um:.2f} µm")
+            # The shift that AlignTo would impose centres the reference's centre: it is where that point lies now.
+            imposed = self._do(where, "ReportISforBufferShift")
+            to_specimen = self._matrix("ISToSpecimenMatrix")
         except ScopeError as err:
             return Missing(str(err))
-        # The image shift that AlignTo would impose centres the reference's centre: it is where that point lies now.
-        image_shift = XY(*self._do(where, "ReportISforBufferShift"))
-        return self._matrix("ISToSpecimenMatrix").apply(image_shift)
+        return Missing(f"{where}: no shift reported") if imposed is None else to_specimen.apply(XY(*imposed))
 
     # series
 
@@ -301,11 +353,13 @@ class SerialEMScope(Microscope):
             exists = False
         self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
         self._open_series = path
-        return int(self._do(doing, "ReportFileZsize")) if exists else 0
+        self._sections = int(self._do(doing, "ReportFileZsize")) if exists else 0
+        return self._sections
 
     def save_section(self) -> int:
         self._do("saving the image", "S", "A")
-        return int(self._do("counting the sections", "ReportFileZsize")) - 1
+        self._sections += 1
+        return self._sections - 1
 
     def annotate(self, entries: Mapping[str, str]) -> None:
         for key, value in entries.items():
@@ -341,12 +395,21 @@ class SerialEMScope(Microscope):
         return bool(self._do("asking for the version", "IsVersionAtLeast", version))
 
 
+def _plain(text: str) -> str:
+    """Text in ASCII: SerialEM's windows do not show what lies beyond it."""
+    for sign, instead in (("µ", "u"), ("°", " deg"), ("Å", "A"), ("²", "^2"), ("…", "..."), ("±", "+-")):
+        text = text.replace(sign, instead)
+    return text.encode("ascii", "replace").decode("ascii")
+
+
 class _Found:
     """The state to come back to."""
 
     def __init__(self, area: int, shift_limit_um: float) -> None:
         self.area = area
         self.shift_limit_um = shift_limit_um
+        self.limit_raised = False
         self.focus_um = 0.0
+        self.wanted_um = 0.0
         self.tilt_deg = 0.0
         self.compensating = False

@@ -1,12 +1,22 @@
 import json
+import math
 
 import pytest
 from fake_scope import FakeScope, Stop
 
-from pacetomo.acquire import acquire_area
-from pacetomo.errors import PaceError, PlanError, ScopeError, SettingsError, TargetFileError
+from pacetomo.acquire import acquire_area, make_model
+from pacetomo.errors import (
+    ImageNotSavedError,
+    PaceError,
+    PlanError,
+    ScopeError,
+    SettingsError,
+    TargetFileError,
+)
 from pacetomo.files.run_file import read_run
-from pacetomo.scope.protocol import Area, Missing
+from pacetomo.geometry import height_um
+from pacetomo.schemes import Branch
+from pacetomo.scope.protocol import Missing
 
 SETTINGS = {"minTilt": -6, "maxTilt": 6, "previewAli": True}
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0)}
@@ -75,14 +85,39 @@ def test_focus_follows_the_height_of_each_target(scope):
         )
 
 
-def test_the_image_is_marked_before_and_saved_right_after(scope):
+def test_the_image_is_marked_before_it_is_taken(scope):
     acquire(scope)
-    verbs = [call[0] for call in scope.calls]
-    recorded = [i for i, call in enumerate(scope.calls) if call[:2] == ("take", Area.RECORD)]
-    assert len(recorded) == 15
-    assert all(verbs[i + 1] == "save_section" for i in recorded)
+    assert [call[0] for call in scope.calls].count("record") == 15
     events = [line["event"] for line in journal(scope) if line["event"] in ("expose", "exposed")]
     assert events == ["expose", "exposed"] * 15
+
+
+def test_an_image_is_in_the_run_file_before_anything_else_is_done_with_it(scope, monkeypatch):
+    def known(reference, section, limit_um):
+        if "_ts_" in reference.name:
+            state = read_run(scope.folder_path / "area_tgts_run01.txt").state
+            number = scope.series[reference]
+            assert state.numbered(number).sections == len(scope.sections[reference])
+        return real(reference, section, limit_um)
+
+    real = scope.offset_from_file
+    monkeypatch.setattr(scope, "offset_from_file", known)
+    acquire(scope)
+
+
+def test_a_failure_after_saving_costs_no_image(scope):
+    scope.fail["offset_from_file", 2, 3] = ScopeError("the correlation crashed")
+    acquire(scope)
+    state = read_run(scope.folder_path / "area_tgts_run01.txt").state
+    assert state.numbered(2).sections == len(tilts_of(scope, 2)) == 4
+    assert state.numbered(2).up.dose_e_per_a2 == pytest.approx(12.0)
+
+
+def test_an_image_that_cannot_be_saved_has_cost_its_dose(scope):
+    scope.fail["record", 2, 3] = ImageNotSavedError("disk full", 3.0)
+    acquire(scope)
+    prior = [line["prior_dose_e_per_a2"] for line in journal(scope, "exposed") if line["target"] == 2]
+    assert prior == pytest.approx([0, 6, 9])
 
 
 def test_images_are_aligned_to_the_previous_one_of_their_branch(scope):
@@ -98,7 +133,7 @@ def test_the_limit_holds_for_all_but_the_tracking_target(scope):
         for call in scope.calls
         if call[0] == "offset_from_file" and "_ts_" in str(call[1])
     }
-    assert limits == {"ts_001": pytest.approx(0.81), "ts_002": 0.3, "ts_003": 0.3}
+    assert limits == {"ts_001": pytest.approx(0.675), "ts_002": 0.3, "ts_003": 0.3}
 
 
 def test_the_run_file_is_complete_after_each_exposure_and_clean_at_the_end(scope, monkeypatch):
@@ -106,19 +141,21 @@ def test_the_run_file_is_complete_after_each_exposure_and_clean_at_the_end(scope
     real = scope.open_series
 
     def spy(path):
-        seen.append(read_run(scope.folder_path / "area_tgts_run01.txt").state)
+        if (scope.folder_path / "area_tgts_run01.txt").exists():  # made with the first image
+            seen.append(read_run(scope.folder_path / "area_tgts_run01.txt").state)
         return real(path)
 
     monkeypatch.setattr(scope, "open_series", spy)
     acquire(scope)
-    assert [sum(t.sections for t in state.targets) for state in seen] == list(range(15))
+    assert [sum(t.sections for t in state.targets) for state in seen] == list(range(1, 15))
+    seen = [None, *seen]
     assert seen[4].position == (1, 0)
     assert seen[7].numbered(2).up.dose_e_per_a2 == pytest.approx(6.0)
     assert read_run(scope.folder_path / "area_tgts_run01.txt").state.is_finished
 
 
 def test_a_failing_target_ends_on_its_branch_and_nothing_else(scope):
-    scope.fail["take", 2, 3] = ScopeError("the camera timed out")
+    scope.fail["record", 2, 3] = ScopeError("the camera timed out")
     acquire(scope)
     assert tilts_of(scope, 1) == tilts_of(scope, 3) == ORDER
     assert tilts_of(scope, 2) == [0, -3, -6]
@@ -136,7 +173,7 @@ def test_a_target_beyond_the_limit_is_left_out_from_the_start(scope):
 
 
 def test_a_dark_target_ends_on_its_branch(scope):
-    scope.fail["take", 3, 3] = 5.0
+    scope.fail["record", 3, 3] = 5.0
     acquire(scope, minCounts=10)
     assert tilts_of(scope, 3) == [0, 3, -3, -6] and tilts_of(scope, 1) == ORDER
 
@@ -156,14 +193,172 @@ def test_an_alignment_beyond_the_limit_is_not_used(scope):
     assert tilts_of(scope, 2) == ORDER
 
 
-def test_stop_passes_and_leaves_the_microscope_as_it_was(scope):
-    scope.tilt, scope.focus = 1.5, -0.7
-    scope.fail["take", 3, 3] = Stop()
+def test_stop_passes_and_what_was_taken_is_known(scope):
+    scope.fail["record", 3, 3] = Stop()
     with pytest.raises(Stop):
         acquire(scope)
-    assert (scope.tilt, scope.focus, scope.open) == (1.5, -0.7, None)
     end = journal(scope, "run_end")[-1]
-    assert (end["state"], end["exposures"]) == ("stopped", 5)
+    assert (end["state"], end["exposures"]) == ("stopped", 5) and "Stop" in end["text"]
+    state = read_run(scope.folder_path / "area_tgts_run01.txt").state
+    assert [state.numbered(n).sections for n in (1, 2, 3)] == [2, 2, 1]
+
+
+def test_the_microscope_is_left_as_it_was(scope):
+    scope.tilt, scope.focus = 1.5, -0.7
+    acquire(scope)
+    assert (scope.tilt, scope.focus, scope.open) == (1.5, -0.7, None)
+
+
+def test_an_incomplete_run_keeps_its_state_and_says_so(scope):
+    scope.fail["record", 2, 3] = ScopeError("the camera timed out")
+    acquire(scope)
+    assert not read_run(scope.folder_path / "area_tgts_run01.txt").state.is_finished
+    end = journal(scope, "run_end")[-1]
+    assert end["state"] == "incomplete" and end["text"].startswith("13 of 15 images")
+
+
+def test_a_run_without_an_image_has_failed(scope):
+    scope.fail["record", None, None] = ScopeError("the camera is off")
+    for number in POINTS:
+        scope.fail["record", number, None] = ScopeError("the camera is off")
+    with pytest.raises(ScopeError, match="not one image"):
+        acquire(scope)
+    assert journal(scope, "run_end")[-1]["state"] == "failed"
+
+
+def test_brackets_in_a_name_do_not_hide_an_earlier_run(scope):
+    path = scope.folder_path / "L[1]_tgts.txt"
+    path.write_text((scope.folder_path / "area_tgts.txt").read_text())
+    item = scope.item()._replace(note=path.name)
+    acquire_area(scope, item, None, SETTINGS)
+    with pytest.raises(PlanError, match="twice"):
+        acquire_area(scope, item, None, SETTINGS)
+
+
+def test_after_a_rejected_alignment_the_last_good_image_stays_the_reference(scope):
+    scope.fail["offset_from_file", 2, 3] = Missing("no peak")
+    acquire(scope, maxTilt=9, minTilt=0)
+    compared = [call[2] for call in scope.calls if call[0] == "offset_from_file" and "ts_002" in str(call[1])]
+    assert compared == [0, 0, 2]
+
+
+def test_the_beam_tilt_is_compensated_if_wanted(scope):
+    acquire(scope)
+    assert sum(call[0] == "aim" and call[3] for call in scope.calls) == 15
+    scope.calls.clear()
+    for path in scope.folder_path.glob("*run01*"):
+        path.unlink()
+    acquire(scope, beamTiltComp=False)
+    assert not any(call[0] == "aim" and call[3] for call in scope.calls)
+
+
+def test_pauses_come_before_each_exposure_and_after_each_tilt(scope):
+    acquire(scope, delayIS=0.7, delayTilt=1.1)
+    waits = [call[1] for call in scope.calls if call[0] == "wait"]
+    assert (waits.count(0.7), waits.count(1.1)) == (15, 4)
+
+
+# --- setting up
+
+
+def test_targets_are_found_where_they_are_and_not_where_the_file_says(scope):
+    """Every true point differs from the file, the stage is off, and the start tilt is not 0."""
+    plane = math.tan(math.radians(10))
+    off = {1: (0.0, 0.0), 2: (0.2, -0.15), 3: (-0.1, 0.25)}
+    scope.points = {
+        n: (x + off[n][0] + 0.4, y + off[n][1] - 0.3, plane * y) for n, (x, y, _) in POINTS.items()
+    }
+    acquire(scope, startTilt=9, maxTilt=15, minTilt=3, pretilt=10)
+    scope.tilt = 9.0
+    starts = {line["target"]: line for line in journal(scope, "start")}
+    for number, (_, n0, z0) in scope.points.items():
+        start = starts[number]
+        assert start["shift_um"] == pytest.approx(scope.seen_um(number), abs=1e-6)
+        assert start["n0_um"] == pytest.approx(n0, abs=1e-6)
+        assert start["z0_um"] == pytest.approx(z0, abs=1e-6)
+        # The focus is measured at the tracking target; the others follow by their place in the plane of the file.
+        there = height_um(POINTS[number][1], z0, 9.0)
+        assert start["focus_um"] == pytest.approx(-5.0 - scope.height_um(1) - there, abs=1e-6)
+
+
+def test_references_are_compared_at_raised_underfocus(scope):
+    acquire(scope, minDefocus=-2, maxDefocus=-2)
+    aims = [call for call in scope.calls if call[0] == "aim"]
+    looks = [aims[i][2] for i in range(len(aims)) if not aims[i][3]]
+    assert min(looks) == pytest.approx(-5.0)
+
+
+def test_the_stage_is_moved_when_view_finds_the_area_off(scope):
+    path = scope.folder_path / "area_tgts.txt"
+    path.write_text(path.read_text().replace("tsfile", "viewfile = area_tgt_001_view.mrc\ntsfile", 1))
+    (scope.folder_path / "area_tgt_001_view.mrc").touch()
+    scope.points = {n: (x + 1.5, y - 1.2, z) for n, (x, y, z) in POINTS.items()}
+    acquire(scope)
+    assert [call[0] for call in scope.calls].count("recentre_stage") == 1
+    assert journal(scope, "start")[0]["shift_um"] == pytest.approx([0.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "approach"),
+    [
+        ({}, -8.0),
+        ({"startTilt": 6, "scheme": "unidirectional"}, 14.0),
+        ({"startTilt": 3, "minTilt": 0}, -5.0),
+    ],
+)
+def test_the_start_tilt_is_approached_from_the_side_of_the_first_branch(scope, settings, approach):
+    acquire(scope, **settings)
+    tilts = [call[1] for call in scope.calls if call[0] == "tilt_to"]
+    start = settings.get("startTilt", 0)
+    assert tilts[:2] == [approach, start]
+
+
+def test_a_start_tilt_that_is_not_reached_is_refused(scope):
+    scope.fail["tilt_to", None, 3.0] = 1.0
+    with pytest.raises(ScopeError, match="start tilt 3"):
+        acquire(scope, startTilt=3)
+    assert not scope.sections
+
+
+def test_a_failed_setup_does_not_block_the_next_start_and_keeps_its_journal(scope):
+    scope.fail["tilt_to", None, 3.0] = 1.0
+    with pytest.raises(ScopeError):
+        acquire(scope, startTilt=3)
+    scope.fail.clear()
+    acquire(scope)
+    assert (scope.folder_path / "area_tgts_run02.jsonl").exists()
+    assert len(journal(scope, "run_start")) == 1
+
+
+def test_targets_picked_at_a_tilt_are_found_there(scope):
+    plane = math.tan(math.radians(10))
+    scope.points = {n: (x, y, plane * y) for n, (x, y, _) in POINTS.items()}
+    text = (scope.folder_path / "area_tgts.txt").read_text()
+    scope.tilt = 20.0
+    for n, (_, y, _z) in POINTS.items():
+        text = text.replace(f"SSY = {y}\n", f"SSY = {scope.seen_um(n).y!r}\n")
+    scope.tilt = 0.0
+    (scope.folder_path / "area_tgts.txt").write_text(text)
+    acquire(scope, pretilt=10, tiltTargets=20, previewAli=False)
+    for line in journal(scope, "start"):
+        assert line["shift_um"] == pytest.approx(scope.points[line["target"]][:2], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "attribute", "value"),
+    [
+        ({"dataPoints": 7}, "_data_points", 7),
+        ({"ignoreNegStart": False}, "_predict_first_of_second", False),
+        ({"taOffsetPos": 1.0, "taOffsetNeg": 2.0}, "_axis_offsets_um", {Branch.UP: 1.0, Branch.DOWN: 2.0}),
+        ({"minTilt": 0}, "_second_branch", Branch.UP),
+        ({}, "_second_branch", Branch.DOWN),
+    ],
+)
+def test_settings_reach_the_model(scope, monkeypatch, settings, attribute, value):
+    made = []
+    monkeypatch.setattr("pacetomo.acquire.make_model", lambda *a: made.append(make_model(*a)) or made[0])
+    acquire(scope, **settings)
+    assert getattr(made[0], attribute) == value
 
 
 def test_the_area_of_the_operator_is_remembered_before_anything_is_asked(scope):
@@ -178,9 +373,11 @@ def test_the_area_of_the_operator_is_remembered_before_anything_is_asked(scope):
 def test_a_refused_area_leaves_the_microscope_as_it_was(scope):
     path = scope.folder_path / "area_tgts.txt"
     path.write_text(path.read_text().replace("skip = False", "skip = True", 1))
-    with pytest.raises(PlanError):
+    with pytest.raises(TargetFileError):
         acquire(scope)
-    assert scope.calls == [("end",)] and not list(scope.folder_path.glob("*run01*"))
+    assert [call for call in scope.calls if call[0] != "save_log"] == [("end",)] and not list(
+        scope.folder_path.glob("*run01*")
+    )
 
 
 def test_a_second_start_spends_no_dose(scope):
@@ -241,8 +438,8 @@ def test_the_wanted_defocus_goes_with_each_image(scope):
     for call in scope.calls:
         if call[0] == "set_wanted_defocus":
             wanted = call[1]
-        elif call[:2] == ("take", Area.RECORD):
-            taken.setdefault(call[2], []).append(wanted)
+        elif call[0] == "record":
+            taken.setdefault(call[1], []).append(wanted)
     assert taken == {f"area_ts_{n:03d}": [-8] + [want] * 4 for n, want in ((1, -3), (2, -3.5), (3, -4))}
 
 
@@ -296,5 +493,5 @@ def test_wrong_settings_move_nothing(scope):
 def test_a_skipped_tracking_target_is_refused(scope):
     path = scope.folder_path / "area_tgts.txt"
     path.write_text(path.read_text().replace("skip = False", "skip = True", 1))
-    with pytest.raises(PlanError, match="tracking target"):
+    with pytest.raises(TargetFileError, match="tracking target"):
         acquire(scope)

@@ -1,6 +1,7 @@
 import pytest
 
 from pacetomo.area_files import AreaFiles
+from pacetomo.errors import TargetFileError
 from pacetomo.files.target_file import parse_targets
 from pacetomo.frames import Matrix2
 from pacetomo.job import make_job
@@ -50,7 +51,6 @@ CASES = {
     "stage cannot tilt so far": ({"maxTilt": 75.0}, False, "the plan tilts to 75"),
     "range no multiple of the step": ({"maxTilt": 61.0}, False, "maxTilt 61"),
     "same sign of pretilt and start": ({"pretilt": 9.0, "startTilt": 9.0}, False, "same sign"),
-    "two targets in one file": ({"text": TEXT.replace("a_ts_002", "a_ts_001")}, True, "a_ts_001.mrc"),
 }
 
 
@@ -59,6 +59,31 @@ def test_each_problem_is_found_and_says_what_to_do(tmp_path, given, fatal, said)
     found = problems(tmp_path, **given)
     assert [problem.fatal for problem in found] == [fatal]
     assert said in found[0].text and found[0].cure
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        ("a_ts_001.mrc", "would both write"),
+        ("A_TS_001.MRC", "would both write"),
+        ("a_tgts.txt", "ends in .mrc"),
+        ("truth.jsonl", "ends in .mrc"),
+        ("sub/a.mrc", "plain file name"),
+        ("..", "ends in .mrc"),
+        ("a*b.mrc", "plain file name"),
+        ("x" * 300 + ".mrc", "200 characters"),
+        ("a_tgt_001.mrc", "reference image"),
+    ],
+)
+def test_a_series_that_cannot_be_kept_is_refused_with_file_and_target(tmp_path, series, said):
+    with pytest.raises(TargetFileError, match=r"^a_tgts\.txt: target") as caught:
+        problems(tmp_path, text=TEXT.replace("a_ts_002.mrc", series))
+    assert said in str(caught.value)
+
+
+def test_recording_in_another_area_is_refused(tmp_path):
+    found = problems(tmp_path, text=TEXT + "LDArea = V\n")
+    assert found[0].fatal and "target 2" in found[0].text and "LDArea" in found[0].text
 
 
 def test_missing_references_are_told_together(tmp_path):

@@ -1,13 +1,14 @@
 import ast
+import math
 from pathlib import Path
 
 import pytest
 
 import pacetomo.scope.serialem_scope as facade
 from mock_serialem.commands import TABLE
-from pacetomo.errors import ScopeError
+from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.frames import XY
-from pacetomo.scope.protocol import Area, Level, Missing
+from pacetomo.scope.protocol import Level, Missing
 from pacetomo.scope.serialem_scope import SerialEMScope, connect
 
 SOURCE = Path(facade.__file__).read_text(encoding="utf-8")
@@ -133,17 +134,81 @@ def test_beam_tilt_is_put_back_even_when_the_camera_fails():
         ReportLowDose=(1.0, 3.0),
         ReportProperty=15.0,
         ReportDefocus=0.0,
+        ReportTargetDefocus=-4.0,
         ReportTiltAngle=0.0,
         SpecimenToISMatrix=IDENTITY,
         SetImageShift=0.0,
+        IsVersionAtLeast=1.0,
         R=Sem.SEMerror("timeout"),
     )
     scope = SerialEMScope(sem)
     scope.begin(20.0)
     scope.aim(XY(1.0, 0.0), -5.0, True)
     with pytest.raises(ScopeError, match="record image"):
-        scope.take(Area.RECORD)
+        scope.record("a_ts_001")
     assert [call[0] for call in sem.calls][-3:] == ["AdjustBeamTiltforIS", "R", "RestoreBeamTilt"]
+
+
+IMAGE = {
+    "ReportMeanCounts": 90.0,
+    "ImageConditions": (3.0, 53000.0),
+    "ImageProperties": (1000.0, 800.0, 4.0, 1.0, 0.5, 3.0),
+}
+
+
+def test_nothing_stands_between_exposing_and_saving(tmp_path):
+    sem = Sem(**IMAGE)
+    scope = SerialEMScope(sem)
+    scope.open_series(tmp_path / "a.mrc")
+    shot, section = scope.record("a")
+    names = [call[0] for call in sem.calls]
+    assert names[names.index("R") + 1] == "S"
+    assert section == 0 and shot == (90.0, 1.0, 3.0, XY(0.5, 0.4))
+    assert scope.record("a")[1] == 1
+
+
+def test_saving_is_tried_again_and_then_says_what_was_spent(tmp_path):
+    sem = Sem(S=Sem.SEMerror("file is locked"), **IMAGE)
+    with pytest.raises(ImageNotSavedError, match="file is locked") as caught:
+        SerialEMScope(sem).record("a")
+    assert caught.value.dose_e_per_a2 == 3.0
+    assert [call[0] for call in sem.calls].count("S") == 3 and [call[0] for call in sem.calls].count("R") == 1
+
+
+def test_a_saved_image_is_not_lost_for_a_report_that_fails():
+    sem = Sem(ImageProperties=Sem.SEMerror("x"), ReportMeanCounts=1.0)
+    shot, section = SerialEMScope(sem).record("a")
+    assert section == 0 and math.isnan(shot.mean_counts)
+
+
+def test_the_focus_is_read_in_record():
+    """In View the readout includes that area's offset of tens of micrometres."""
+    sem = Sem(ReportDefocus=-1.0)
+    SerialEMScope(sem).focus_um()
+    assert [call[0] for call in sem.calls] == ["GoToLowDoseArea", "ReportDefocus"]
+
+
+def test_the_limit_of_the_settings_holds_to_the_micrometre():
+    sem = Sem(
+        ReportLowDose=(1.0, 3.0),
+        ReportProperty=15.0,
+        ReportDefocus=0.0,
+        ReportTargetDefocus=0.0,
+        ReportTiltAngle=0.0,
+        IsVersionAtLeast=1.0,
+        SpecimenToISMatrix=IDENTITY,
+        SetImageShift=0.0,
+    )
+    scope = SerialEMScope(sem)
+    scope.begin(2.1)
+    assert not scope.aim(XY(2.2, 0.0), 0.0, False) and scope.aim(XY(2.0, 0.0), 0.0, False)
+    assert "SetProperty" not in [call[0] for call in sem.calls]
+
+
+def test_the_log_is_plain_ascii():
+    sem = Sem(IsVersionAtLeast=0.0)
+    SerialEMScope(sem).tell("5 µm at 3°, 2 e/Å²")
+    assert sem.calls[-1] == ("Echo", "5 um at 3 deg, 2 e/A^2")
 
 
 def test_prior_dose_accounts_are_set_and_then_added_to():
@@ -160,16 +225,19 @@ def test_everything_else_is_restored_when_one_thing_cannot_be():
         ReportLowDose=(1.0, 0.0),
         ReportProperty=15.0,
         ReportDefocus=-0.4,
+        ReportTargetDefocus=-4.0,
         ReportTiltAngle=2.0,
-        SetImageShift=Sem.SEMerror("scope is busy"),
+        IsVersionAtLeast=1.0,
     )
     scope = SerialEMScope(sem)
     scope.begin(20.0)
+    sem.answers["SetImageShift"] = Sem.SEMerror("scope is busy")
     sem.calls.clear()
     with pytest.raises(ScopeError, match="scope is busy"):
         scope.end()
     for done in (
         ("SetDefocus", -0.4),
+        ("SetTargetDefocus", -4.0),
         ("SetProperty", "ImageShiftLimit", 15),
         ("TiltTo", 2.0),
         ("GoToLowDoseArea", "V"),
@@ -199,7 +267,7 @@ def test_a_stack_is_opened_if_it_is_there_and_made_if_not(tmp_path):
 
 def test_without_low_dose_nothing_begins():
     with pytest.raises(ScopeError, match="low dose mode is off"):
-        SerialEMScope(Sem(ReportLowDose=(0.0, -1.0))).begin(20.0)
+        SerialEMScope(Sem(IsVersionAtLeast=1.0, ReportLowDose=(0.0, -1.0))).begin(20.0)
 
 
 def test_outside_serialem_there_is_a_clear_sentence():
