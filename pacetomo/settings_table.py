@@ -116,9 +116,6 @@ class Settings:
     ignoreNegStart: bool = setting(  # noqa: N815
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
     )
-    slowTilt: bool = setting(  # noqa: N815
-        False, "", None, None, "remove backlash at every tilt by an additional small tilt"
-    )
     taOffsetPos: float = setting(  # noqa: N815
         0.0, "µm", -20, 20, "additional tilt axis offset for tilts above the start"
     )
@@ -134,6 +131,7 @@ class Settings:
 NOT_SUPPORTED_YET = frozenset(
     {
         "autoStartTilt",
+        "slowTilt",
         "trackExpTime",
         "trackDefocus",
         "trackMag",

@@ -1,5 +1,5 @@
 #!Python
-# ScriptName acquire
+#ScriptName acquire
 # Parallel tilt series of the area whose Navigator item is selected, or at each item set to Acquire.
 # Values here go over a facility's settings file; the target file's own values go over both.
 
@@ -15,9 +15,9 @@ acquire_here(
     # --- geometry of the sample
     # pretilt=0, rotation=0,  # degrees
     # --- defocus
-    # minDefocus=-5, maxDefocus=-5, stepDefocus=0.5,  # µm, spread over targets
-    # zeroDefocus=0,  # µm, at the start tilt; 0 as at the others
-    # focusSlope=0,  # µm per degree
+    # minDefocus=-5, maxDefocus=-5, stepDefocus=0.5,  # um, spread over targets
+    # zeroDefocus=0,  # um, at the start tilt; 0 as at the others
+    # focusSlope=0,  # um per degree
     # addAF=False,  # autofocus at each change of branch
     # --- time
     # delayIS=0.3, delayTilt=0.3,  # s
@@ -25,8 +25,10 @@ acquire_here(
     # --- finding the targets
     # previewAli=True, viewAli=False,
     # --- tracking
-    # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, µm
+    # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
     # minCounts=0,  # counts per second; a darker target ends on that branch
+    # taOffsetPos=0, taOffsetNeg=0,  # um, further tilt axis offset of each branch
+    # tracker="single",
     # beamTiltComp=True,
-    # imageShiftLimit=20,  # µm
+    # imageShiftLimit=20,  # um
 )

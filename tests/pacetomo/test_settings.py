@@ -65,7 +65,6 @@ PUBLISHED_DEFAULTS = {
     "alignLimit": 0.5,
     "minCounts": 0.0,
     "ignoreNegStart": True,
-    "slowTilt": False,
     "taOffsetPos": 0.0,
     "taOffsetNeg": 0.0,
 }
