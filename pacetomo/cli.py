@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +24,11 @@ _EPILOG = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when all went well, 1 when refused or failed, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console without µ or Å must not end a run
+            stream.reconfigure(errors="replace")
     try:
+        options = _parser().parse_args(arguments)
         return int(options.run(options))
     except PaceError as err:
         print(f"pacetomo: {err}", file=sys.stderr)
@@ -33,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         sys.stderr.close()
+        return 1
+    except OSError as err:
+        print(f"pacetomo: {err.filename or 'output'}: {err.strerror or err}", file=sys.stderr)
         return 1
 
 
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
     from pacetomo.job import Job
+    from pacetomo.report.records import Note
 
 
 def _add(commands: Commands, name: str, help_text: str, example: str) -> argparse.ArgumentParser:
@@ -96,7 +105,7 @@ def _add_rehearse(commands: Commands) -> None:
     parser.add_argument("--seed", type=_natural, default=0, help="other seed, other microscope (default: 0)")
     parser.add_argument(
         "--targets",
-        type=_natural,
+        type=_count,
         metavar="N",
         help=f"the first N targets of the file (default: all; {DEFAULT_TARGETS} of the example)",
     )
@@ -157,12 +166,12 @@ def _add_replay(commands: Commands) -> None:
     parser.add_argument("mdoc", type=Path, metavar="FILE.mdoc")
     parser.add_argument(
         "--n0",
-        type=float,
+        type=_finite,
         metavar="UM",
         help="distance from the tilt axis in µm (default: fitted to the record)",
     )
     parser.add_argument(
-        "--data-points", type=int, default=4, metavar="N", help="displacements per fit (default: 4)"
+        "--data-points", type=_count, default=4, metavar="N", help="displacements per fit (default: 4)"
     )
     parser.set_defaults(run=_run_replay)
 
@@ -183,10 +192,31 @@ def _add_script(commands: Commands) -> None:
     parser.set_defaults(run=_run_script)
 
 
+def _whole(text: str, lowest: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if number < lowest:
+        raise argparse.ArgumentTypeError(f"{text} is below {lowest}")
+    return number
+
+
 def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return _whole(text, 0)
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _finite(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of µm")
     return number
 
 
@@ -213,7 +243,11 @@ def _run_rehearse(options: argparse.Namespace) -> int:
         with ProgressBar(sys.stderr) as bar:
             outcome = rehearse(rehearsal, bar.update_from)
     except KeyboardInterrupt:
-        raise PaceError(f"interrupted; what was acquired until then is in {rehearsal.out}") from None
+        journal = next(iter(rehearsal.out.glob("*_run01.jsonl")), None)
+        if journal is None:
+            raise PaceError("interrupted before the first image") from None
+        hint = f"`pacetomo report {journal}` reports on it"
+        raise PaceError(f"interrupted; what was acquired until then is in {rehearsal.out}, {hint}") from None
     if outcome.error is not None and not outcome.files.journal(1).exists():
         raise PaceError(outcome.error)
     _report(outcome.files.journal(1), outcome.truth, outcome.timeline, None)
@@ -224,6 +258,7 @@ def _run_rehearse(options: argparse.Namespace) -> int:
 
 def _run_plan(options: argparse.Namespace) -> int:
     from pacetomo.plan import Prices, plan_table
+    from pacetomo.preflight import USUAL_LIMITS, find_problems
     from pacetomo.settings import format_settings
 
     job = _job(options)
@@ -232,6 +267,8 @@ def _run_plan(options: argparse.Namespace) -> int:
         for line in format_settings(job.resolved).splitlines():
             _say(f"{line:<36}  {origins[line.split(' = ')[0]]}")
         return 0
+    _complain([*job.targets.warnings, *job.resolved.warnings])
+    _complain([p.describe() for p in find_problems(job, USUAL_LIMITS) if "image shift" in p.text])
     _say(f"{job.files.target_file.name}: {job.estimate(Prices()).describe()}")
     _say(plan_table(job.plan, Prices(), len(job.active)))
     return 0
@@ -284,9 +321,22 @@ def _report(
 
     run = read_journal(journal)
     log = None if truth is None else read_truth(truth)
+    page = write_report(out or journal.with_name("report.html"), run, log, journal.parent, timeline)
     _say(format_summary(summarise(run, log)))
-    out = out or journal.with_name("report.html")
-    _say(f"report: {write_report(out, run, log, journal.parent, timeline)}")
+    _complain(list(dict.fromkeys(_said(note) for note in run.notes)))
+    _say(f"report: {page}")
+
+
+def _said(note: Note) -> str:
+    return f"target {note.target} is left out: {note.text}" if note.kind == "skip" else note.text
+
+
+def _complain(texts: Sequence[str], most: int = 8) -> None:
+    """Warnings on the console, the end of a long list counted only."""
+    for text in texts[:most]:
+        print(f"warning: {text}", file=sys.stderr)
+    if len(texts) > most:
+        print(f"warning: {len(texts) - most} more are in the report", file=sys.stderr)
 
 
 def _run_script(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,8 @@ _WIDTH = 30
 class ProgressBar:
     """Shows how far a run has come; writes nothing where there is no terminal but the last state."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream  # None where the program was started without one
         self._began_s: float | None = None
         self._place = 0
         self._planned = 0
@@ -23,12 +24,13 @@ class ProgressBar:
         self._shown = ""
 
     def __enter__(self) -> ProgressBar:
+        self._show()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._shown:
+        if self._shown and self._stream is not None:
             self._stream.write("\n")
             self._stream.flush()
 
@@ -54,7 +56,10 @@ class ProgressBar:
                 self._began_s = time.monotonic()
 
     def _show(self) -> None:
-        if not self._planned or not self._stream.isatty():
+        if self._stream is None or not self._stream.isatty():
+            return
+        if not self._planned:
+            self._replace("setting up the session")
             return
         done = self._taken / self._planned
         filled = round(done * _WIDTH)
@@ -62,7 +67,12 @@ class ProgressBar:
         if self._began_s is not None and self._taken > 1:
             left_s = (time.monotonic() - self._began_s) / (self._taken - 1) * (self._planned - self._taken)
             text += f", {left_s // 60:.0f} min {left_s % 60:02.0f} s left"
-        if text != self._shown:
+        self._replace(text)
+
+    def _replace(self, text: str) -> None:
+        """Put a text in place of the one shown, cut to the terminal's width."""
+        text = text[: shutil.get_terminal_size().columns - 1]
+        if self._stream is not None and text != self._shown:
             self._stream.write("\r" + text.ljust(len(self._shown)))
             self._stream.flush()
             self._shown = text

@@ -137,6 +137,8 @@ def rehearse(rehearsal: Rehearsal, watch: Callable[[Path], None] | None = None) 
 
     name, targets = choose_targets(rehearsal)
     out = rehearsal.out.resolve()
+    if rehearsal.truth is not None:
+        _check_new_file(rehearsal.truth.resolve())
     _make_folder(out)
     truth = (rehearsal.truth or out / "truth.jsonl").resolve()
     _check_new_file(truth)

@@ -95,7 +95,7 @@ def join(runlog: RunLog, truth: TruthLog | None) -> tuple[Series, ...]:
     targets = {target.number: target for target in runlog.targets}
     for number in sorted({image.target for image in runlog.images} - set(targets)):
         targets[number] = PlannedTarget(number, "", NO_XY, skip=False)
-    first = min(targets, default=0)
+    first = runlog.targets[0].number if runlog.targets else min(targets, default=0)
     starts = {start.target: start for start in runlog.starts}
     found = {entry.target: entry for entry in runlog.found}
     images: dict[int, dict[int, Exposed]] = {number: {} for number in targets}
