@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_serialem import shifts
+from mock_serialem import beam, shifts
 from mock_serialem.areas import go_to_area
 from mock_serialem.camera_sets import AREA_OF_SET, CameraSet
 from mock_serialem.errors import CommandError
 from mock_serialem.files.autodoc import month_name, number, numbers
+from mock_serialem.frame_series import FrameStep, play
 from mock_serialem.frames import NameParts
 from mock_serialem.image import AREA_LETTERS, SET_LETTERS, Image
 from mock_serialem.sim.shot import ExposureSetup, Shot
@@ -32,6 +33,7 @@ def setup_for(session: Session, letter: str, camera_set: CameraSet | None = None
     binning = int(used.binning)
     # The operator spreads the beam with the field; in low dose each area has its own beam at its own magnification.
     spread = max(1.0, world.pixel_um(world.mag_index) / world.pixel_um(area.mag_index))
+    rate, width = beam.strength(session, session.low_dose.calibrated[area_letter])
     return ExposureSetup(
         camera_set=letter,
         area=area_letter,
@@ -40,8 +42,12 @@ def setup_for(session: Session, letter: str, camera_set: CameraSet | None = None
         size_px=used.size_px,
         exposure_s=used.exposure_s,
         drift_settle_s=used.drift_s,
-        dose_rate_e_per_a2_s=area.dose_rate_e_per_a2_s * session.column.duty_percent / 100.0 / spread**2,
-        beam_radius_um=area.beam_radius_um * spread,
+        dose_rate_e_per_a2_s=area.dose_rate_e_per_a2_s
+        * rate
+        * session.column.duty_percent
+        / 100.0
+        / spread**2,
+        beam_radius_um=area.beam_radius_um * spread * width,
     )
 
 
@@ -83,10 +89,17 @@ def acquire(session: Session, letter: str, camera_set: CameraSet | None = None, 
     prepare(session, letter)
     used = camera_set or session.cameras.get(letter)
     shot = session.world.expose(setup_for(session, letter, used))
-    session.script.opposite_side = False
+    script = session.script
+    script.opposite_side = False
     image = image_of(session, shot, used)
+    steps: list[FrameStep] = []
+    if letter == "R" and frames:
+        steps, script.frame_steps = script.frame_steps, []
     if frames and used.dose_frac and used.save_frames:
-        _name_frames(session, image, used)
+        _name_frames(session, image, used, len(steps))
+    play(session, steps)
+    if script.defer_sum:
+        script.defer_sum, session.deferred_sum = False, image.copy()
     session.buffers.push(image)
     return image
 
@@ -166,8 +179,8 @@ def _keys(session: Session, image: Image, shot: Shot, used: CameraSet) -> dict[s
     return keys
 
 
-def _name_frames(session: Session, image: Image, used: CameraSet) -> None:
-    frames = max(1, round(used.exposure_s / used.frame_s))
+def _name_frames(session: Session, image: Image, used: CameraSet, steps: int) -> None:
+    frames = max(1, steps, round(used.exposure_s / used.frame_s))
     parts = NameParts(
         root=_current_root(session),
         label=_navigator_label(session),

@@ -84,7 +84,7 @@ class Connection:
             self._send(data)
         return self._receive()
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | memoryview) -> None:
         try:
             self._open().sendall(data)
         except OSError as err:
@@ -172,22 +172,23 @@ class Connection:
         header = ImageHeader(*protocol.longs_of(body, 7)[1:])
         if header.size <= 0:
             raise SEMmoduleError("There is no image in the buffer")
-        data = bytearray()
+        data = bytearray(header.size)
+        view = memoryview(data)
         step = -(-header.size // header.chunks)
         connection, stream = self._open(), self._stream
         assert stream is not None
         connection.settimeout(self.timeout_s)
         try:
-            while len(data) < header.size:
-                if data:
+            for start in range(0, header.size, step):
+                if start:
                     connection.sendall(protocol.message([protocol.CHUNK]))
-                data += protocol.receive_exactly(stream, min(step, header.size - len(data)))
+                protocol.receive_into(stream, view[start : start + step])
             connection.settimeout(None)
         except (OSError, ProtocolError) as err:
             self._lost(err)
-        return _shaped(bytes(data), header)
+        return _shaped(data, header)
 
-    def put_image(self, data: bytes, longs: list[int]) -> None:
+    def put_image(self, data: memoryview, longs: list[int]) -> None:
         """Send an image; `longs` are those of the request before the number of chunks."""
         self.check_permission()
         body = self.exchange(protocol.message([protocol.PUT_IMAGE, *longs, 1]))
@@ -195,16 +196,17 @@ class Connection:
         self._send(data)
 
 
-def _shaped(data: bytes, header: ImageHeader) -> memoryview:
+def _shaped(data: bytearray, header: ImageHeader) -> memoryview:
     letter = protocol.IMAGE_MODES.get(header.mode)
     if letter is None:
         raise SEMmoduleError(f"Images of mode {header.mode} are not supported")
     used = header.columns * _BYTES[letter]
     if header.row_bytes != used:
         rows = range(0, header.size, header.row_bytes)
-        data = b"".join(data[start : start + used] for start in rows)
-    view: memoryview = memoryview(data).cast(letter, shape=[header.rows, header.columns])  # type: ignore[call-overload]
-    return view
+        data = bytearray().join(data[start : start + used] for start in rows)
+    view = memoryview(data).toreadonly()
+    shaped: memoryview = view.cast(letter, shape=[header.rows, header.columns])  # type: ignore[call-overload]
+    return shaped
 
 
 def _buffer_index(name: str, fft: bool = True) -> tuple[int, bool]:
@@ -217,7 +219,7 @@ def _buffer_index(name: str, fft: bool = True) -> tuple[int, bool]:
     raise SEMmoduleError(f"{name!r} is not the letter of an image buffer")
 
 
-def _image_bytes(image: object, columns: int, rows: int) -> tuple[bytes, int, int, int]:
+def _image_bytes(image: object, columns: int, rows: int) -> tuple[memoryview, int, int, int]:
     """Return bytes, mode, columns and rows of an array."""
     try:
         view = memoryview(image)  # type: ignore[arg-type]
@@ -228,8 +230,8 @@ def _image_bytes(image: object, columns: int, rows: int) -> tuple[bytes, int, in
         raise SEMmoduleError(f"an image cannot have elements of format {view.format}")
     shape = view.shape or ()
     height, width = rows or (shape[0] if shape else 0), columns or (shape[-1] if shape else 0)
-    data = view.tobytes()
-    if not data or len(data) != height * width * view.itemsize:
+    data = view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
+    if not len(data) or len(data) != height * width * view.itemsize:
         raise SEMmoduleError(f"an array of shape {shape} is not an image of {width} x {height}")
     return data, mode, width, height
 

@@ -24,6 +24,8 @@ class ColumnState:
         Automatic filling starts each period and lasts so long; period 0 is never.
     dewar_phase_s : float
         Clock time of the first filling.
+    dewar_extra_until_s : float
+        Clock time until which they are filled out of turn.
     flash_advised : dict of int to bool
         FEG flashing by kind, 0 low and 1 high temperature.
     last_operation_s : dict of str to float
@@ -62,6 +64,7 @@ class ColumnState:
     dewar_period_s: float = 6 * 3600.0
     dewar_filling_s: float = 480.0
     dewar_phase_s: float = 3 * 3600.0
+    dewar_extra_until_s: float = -1.0
     flash_advised: dict[int, bool] = field(default_factory=lambda: {0: False, 1: False})
     flash_high_next: bool = False
     last_operation_s: dict[str, float] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class ColumnState:
 
     def dewars_filling(self, clock_s: float) -> bool:
         """Tell whether the dewars are being filled at this clock time."""
+        if clock_s < self.dewar_extra_until_s:
+            return True
         if self.dewar_period_s <= 0.0 or clock_s < self.dewar_phase_s:
             return False
         return (clock_s - self.dewar_phase_s) % self.dewar_period_s < self.dewar_filling_s

@@ -173,7 +173,10 @@ def _number(name: str, place: int, arg: object) -> float:
     # An array has __float__ too, but only one with a single value and no axis is a number.
     if getattr(arg, "ndim", 0) != 0:
         raise TypeError(f"{name}() argument {place} must be real number, not {type(arg).__name__}")
-    return float(arg)  # type: ignore[arg-type]
+    try:
+        return float(arg)  # type: ignore[arg-type]
+    except (TypeError, OverflowError) as err:
+        raise type(err)(f"{name}() argument {place}: {err}") from err
 
 
 def _integer(name: str, place: int, arg: object) -> int:

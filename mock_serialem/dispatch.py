@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
 from mock_serialem.commands import REGISTRY, TABLE, Value, fill_defaults
-from mock_serialem.errors import CommandError, ScriptExit, SEMerror
+from mock_serialem.errors import CommandError, ScriptExit, SEMerror, UnansweredError
 from mock_serialem.handlers import register_all
 
 if TYPE_CHECKING:
@@ -45,9 +45,19 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
         registered = REGISTRY.get(info.canonical)
         if registered is None:
             raise SEMerror(f"{info.canonical} is a command of SerialEM that is not simulated")
-        clock = session.world.clock_s
+        if session.real_clock is not None:
+            session.real_clock.catch_up()
+        clock, faults = session.world.clock_s, session.faults
         try:
+            if faults is not None:
+                faults.before_command(info.canonical, args)
             result = registered.handler(session, *fill_defaults(registered, info.letters, args))
+            if faults is not None:
+                faults.after_command()
+        except UnansweredError as err:
+            session.script.error = f"{info.canonical}: {err.message}"
+            session.log.add(session.script.error, color=(7,))
+            raise SEMerror(session.script.error) from err
         except CommandError as err:
             raise SEMerror(_failure_text(session, info.canonical, err.message)) from err
         except ScriptExit as end:

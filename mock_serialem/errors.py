@@ -32,6 +32,24 @@ class CommandError(Exception):
         self.message = message
 
 
+class UnansweredError(CommandError):
+    """A question that nobody answers; it fails the run with its text, whatever the script does about message boxes.
+
+    Parameters
+    ----------
+    question : str
+        ``COMMAND: prompt``.
+    """
+
+    def __init__(self, question: str) -> None:
+        super().__init__(f"the operator has no answer to: {question.partition(': ')[2]}")
+        self.question = question
+
+
+class ScriptKilled(BaseException):
+    """Stands for the sudden death of a script's process where the script runs in this process."""
+
+
 class ScriptExit(Exception):  # noqa: N818 - not an error
     """Raised by the ``Exit`` command inside the dispatcher.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mock_serialem.errors import CommandError
+from mock_serialem.image_files import MontageShape
 from mock_serialem.sim.shot import Shot
 
 SET_LETTERS = "VFTRPSM"
@@ -67,6 +68,8 @@ class Image:
         Program time of the exposure.
     counts_per_electron : float
         0 if unknown.
+    montage : MontageShape, optional
+        Of the overview of a montage; then the number in `saved` is that of the montage.
     """
 
     pixels: NDArray[Any]
@@ -96,6 +99,7 @@ class Image:
     processed: bool = False
     tick_s: float = 0.0
     counts_per_electron: float = 0.0
+    montage: MontageShape | None = None
 
     def copy(self) -> Image:
         """Independent copy sharing the pixels, which are never changed in place."""
@@ -147,7 +151,7 @@ class Image:
         made.pixel_um *= shrink
         made.binning *= shrink
         made.shift_px = made.shift_um = made.applied_um = (0.0, 0.0)
-        made.marker_px = None
+        made.marker_px = made.montage = None
         offset_um = (0.0, 0.0)
         if centre_px is not None:
             offset_um = self.specimen_um(centre_px)

@@ -47,13 +47,108 @@ class FileOptions:
 
 @dataclass(frozen=True)
 class MontageShape:
-    """Pieces of a montage file and the overlap between them (pixels)."""
+    """How a montage is made of pieces.
+
+    Attributes
+    ----------
+    nx, ny : int
+        Pieces along X and Y.
+    overlap_x, overlap_y : int
+        Between neighbouring pieces (binned pixels).
+    by_stage : bool
+        Pieces are reached by stage moves, not by image shift.
+    frame_px : tuple of int
+        Columns and rows of a piece (binned).
+    binning : float
+        Of a piece, in physical pixels.
+    letter : str
+        Camera set that takes the pieces.
+    overview_binning : int
+        Piece pixels per pixel of the overview.
+    polygon_id : int
+        ID of the Navigator polygon it was fitted to, 0 for none.
+    """
 
     nx: int
     ny: int
     overlap_x: int = 0
     overlap_y: int = 0
     by_stage: bool = False
+    frame_px: tuple[int, int] = (0, 0)
+    binning: float = 1.0
+    letter: str = "R"
+    overview_binning: int = 1
+    polygon_id: int = 0
+
+    @property
+    def pieces(self) -> int:
+        """Number of pieces."""
+        return self.nx * self.ny
+
+    @property
+    def step_px(self) -> tuple[int, int]:
+        """Distance between neighbouring pieces."""
+        return self.frame_px[0] - self.overlap_x, self.frame_px[1] - self.overlap_y
+
+    @property
+    def full_px(self) -> tuple[int, int]:
+        """Columns and rows of the whole montage at the binning of its pieces."""
+        step_x, step_y = self.step_px
+        return (self.nx - 1) * step_x + self.frame_px[0], (self.ny - 1) * step_y + self.frame_px[1]
+
+    def corner(self, x: int, y: int) -> tuple[int, int]:
+        """Lower left corner of piece (x, y), counted from 0, in the montage; pixels, Y up."""
+        return x * self.step_px[0], y * self.step_px[1]
+
+    def from_centre(self, x: int, y: int) -> tuple[float, float]:
+        """Centre of piece (x, y) from the montage's centre; pixels, Y up."""
+        step_x, step_y = self.step_px
+        return (x - 0.5 * (self.nx - 1)) * step_x, (y - 0.5 * (self.ny - 1)) * step_y
+
+
+def shape_from_mdoc(mdoc: MdocFile) -> MontageShape:
+    """Read the grid of pieces off the coordinates in an mdoc; what it does not tell stays at its default."""
+    places = piece_coordinates(mdoc)
+    scenes = mdoc.autodoc.of_kind("MontSection")
+    scene = scenes[0].entries if scenes else {}
+    first = mdoc.image_sections[0].entries if mdoc.image_sections else {}
+    size = _integers(mdoc.autodoc.entries.get("ImageSize", ""))
+    full = _integers(scene.get("FullMontSize", ""))
+    counts, frames, overlaps = [], [], []
+    for axis in (0, 1):
+        corners = sorted({place[axis] for place in places})
+        step = corners[1] - corners[0] if len(corners) > 1 else 0
+        count = 1 + round((corners[-1] - corners[0]) / step) if step else 1
+        # The whole is the better witness: kinematic images are stored as small patches.
+        frame = full[axis] - (count - 1) * step if full else size[axis] if size else 0
+        counts.append(count)
+        frames.append(frame)
+        overlaps.append(frame - step if step else 0)
+    return MontageShape(
+        counts[0],
+        counts[1],
+        overlaps[0],
+        overlaps[1],
+        by_stage=scene.get("MoveStage") == "1",
+        frame_px=(frames[0], frames[1]),
+        binning=float(first.get("Binning", 1.0)),
+    )
+
+
+def _integers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split()[:2]]
+    except ValueError:
+        return []
+
+
+def piece_coordinates(mdoc: MdocFile) -> list[tuple[int, int, int]]:
+    """``PieceCoordinates`` of every section: lower left corner (pixels, Y up) and number of the montage."""
+    found = []
+    for section in mdoc.image_sections:
+        x, y, z = (section.entries.get("PieceCoordinates", "0 0 0").split() + ["0"] * 3)[:3]
+        found.append((int(x), int(y), int(z)))
+    return found
 
 
 class OpenFile:
@@ -231,7 +326,7 @@ class ImageFiles:
             raise CommandError(f"Cannot open file {path}: {err}") from err
         montage = None
         if mdoc is not None and mdoc.autodoc.entries.get("Montage") == "1":
-            montage = MontageShape(1, 1)
+            montage = shape_from_mdoc(mdoc)
         file = OpenFile(path, self.options, mdoc, montage)
         file.stack = stack
         return self._add(file)

@@ -76,6 +76,8 @@ class LowDose:
         Letter of the area the microscope is in; empty before any was visited.
     areas : dict
         Parameters by letter.
+    calibrated : dict
+        Areas with the spot and intensity to which their dose rates and beam radii belong.
     opposite : bool
         Focus or Trial was gone to on the other side of Record.
     continuous_update : bool
@@ -86,6 +88,7 @@ class LowDose:
         self.on = True
         self.area = ""
         self.areas = default_areas(scope)
+        self.calibrated = default_areas(scope)
         self.opposite = False
         self.continuous_update = False
         self.updating = ""  # area named by UpdateLowDoseParams

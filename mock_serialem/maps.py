@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mock_serialem import shifts
+from mock_serialem import montage, shifts
 from mock_serialem.errors import CommandError
 from mock_serialem.files.autodoc import number, numbers
-from mock_serialem.files.nav_file import MAP, NavItem
+from mock_serialem.files.nav_file import MAP, NavFileError, NavItem
 from mock_serialem.image import SET_LETTERS, Image
 from mock_serialem.shifts import BIN_DIVISOR, Matrix, Pair
 from mock_serialem.storage import read_image, save_image
@@ -100,7 +101,7 @@ def new_map(session: Session, where: int, text: str) -> int:
         Navigator closed, no coordinates, or the image cannot be saved.
     """
     session.navigator.require_open()
-    image = session.buffers.get("A")
+    image = _image_for_map(session)
     centre = image_centre_stage(session, image)
     if image.saved is None:
         save_image(session, image, session.files.current)
@@ -121,16 +122,26 @@ def new_map(session: Session, where: int, text: str) -> int:
     return index
 
 
+def _image_for_map(session: Session) -> Image:
+    """Buffer A, or the overview in B while the current file is a montage."""
+    image = session.buffers.get("A")
+    overview = session.buffers.peek("B")
+    files = session.files
+    if files.index < 0 or files.current.montage is None or overview is None or overview.montage is None:
+        return image
+    return overview
+
+
 def map_keys(session: Session, image: Image, path: str, section: int) -> dict[str, str]:
     """Keys of a map item that describe its image."""
     matrix, _ = stage_to_image(session, image)
     area = session.low_dose.areas.get(SET_LETTERS[image.camera_set] if image.camera_set >= 0 else "")
-    pixels = image.pixels
+    pixels, shape = image.pixels, image.montage
     column = session.column
     return {
         "MapFile": path,
-        "FitToPolygonID": "0",
-        "MapMontage": "0",
+        "FitToPolygonID": str(shape.polygon_id if shape else 0),
+        "MapMontage": str(int(shape is not None)),
         "MapSection": str(section),
         "MapBinning": str(int(image.binning * BIN_DIVISOR)),
         "MapMagInd": str(image.mag_index),
@@ -138,8 +149,8 @@ def map_keys(session: Session, image: Image, path: str, section: int) -> dict[st
         "MapScaleMat": numbers(float(value) for value in matrix.ravel()),
         "MapWidthHeight": numbers(image.size_px),
         "MapMinMaxScale": numbers((float(np.percentile(pixels, 1)), float(np.percentile(pixels, 99)))),
-        "MapFramesXY": "0 0",
-        "MontBinning": "0",
+        "MapFramesXY": f"{shape.nx} {shape.ny}" if shape else "0 0",
+        "MontBinning": str(int(shape.binning * BIN_DIVISOR) if shape else 0),
         "MapExposure": number(image.exposure_s),
         "MapSettling": number(image.drift_s),
         "ShutterMode": "0",
@@ -148,7 +159,7 @@ def map_keys(session: Session, image: Image, path: str, section: int) -> dict[st
         "MapSlitIn": str(int(column.slit_in)),
         "MapSlitWidth": number(column.slit_width_ev),
         "ImageType": "0",
-        "MontUseStage": "-1",
+        "MontUseStage": str(int(shape.by_stage) if shape else -1),
         "DefocusOffset": number(area.defocus_um if area else 0.0),
         "K2ReadMode": "1",
         "MapProbeMode": str(column.probe_mode),
@@ -167,15 +178,42 @@ def load_map(session: Session, item: NavItem) -> Image:
     """
     if item.kind != MAP:
         raise CommandError(f"Navigator item {item.label} is not a map")
-    name = item.entries.get("MapFile", "").replace("\\", "/")
-    path = session.path(name)
-    nav_path = session.navigator.path
-    if not path.exists() and nav_path is not None:
-        # The folder may have been moved: then the map lies beside the Navigator file.
-        path = nav_path.parent / name.rsplit("/", 1)[-1]
-    image = read_image(session, path, item.integer("MapSection"))
+    path = map_path(session, item)
+    section = item.integer("MapSection")
+    if item.integer("MapMontage"):
+        image = montage.read_montage(session, path, section)
+    else:
+        image = read_image(session, path, section)
     image.map_id = item.map_id
     return image
+
+
+def map_path(session: Session, item: NavItem) -> Path:
+    """Image file of a map: as named, or where the folder of the Navigator file has moved to."""
+    name = item.entries.get("MapFile", "").replace("\\", "/")
+    path, nav_path = session.path(name), session.navigator.path
+    if path.exists() or nav_path is None:
+        return path
+    relative = nav_path.parent / name
+    return relative if relative.exists() else nav_path.parent / name.rsplit("/", 1)[-1]
+
+
+def piece_corner(session: Session, item: NavItem, number: int) -> Pair:
+    """Lower left corner (pixels of the whole montage, Y up) of a piece of a montage map.
+
+    Raises
+    ------
+    NavFileError
+        The map's image file does not tell.
+    """
+    try:
+        shape = montage.shape_of_file(session, map_path(session, item))
+    except CommandError as err:
+        raise NavFileError(err.message) from err
+    if shape is None or number >= shape.pieces:
+        raise NavFileError(f"the image file of map {item.label} does not tell where piece {number} lies")
+    x, y = shape.corner(number // shape.ny, number % shape.ny)
+    return float(x), float(y)
 
 
 def map_containing(session: Session, stage: Pair, registration: int, skip_id: int = 0) -> int:

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from mock_serialem.commands import TABLE, Result, check_arguments, check_count, python_result
 from mock_serialem.dispatch import execute
-from mock_serialem.errors import NORMAL_EXIT, CommandError, ScriptExit, SEMerror, SEMexited, SEMmoduleError
+from mock_serialem.errors import (
+    NORMAL_EXIT,
+    CommandError,
+    ScriptExit,
+    ScriptKilled,
+    SEMerror,
+    SEMexited,
+    SEMmoduleError,
+)
 from mock_serialem.pictures import buffer_pixels, put_pixels
 from mock_serialem.session import Session
 
@@ -51,6 +59,9 @@ def _command_function(session: Session, name: str) -> Callable[..., Result]:
             if end.code:
                 return None
             raise SEMexited(NORMAL_EXIT) from None
+        except ScriptKilled:
+            session.end_script()
+            raise
         return python_result(reported, session.script.tuples)
 
     return _named(call, name)

@@ -17,8 +17,13 @@ from mock_serialem.files.nav_file import (
     read_nav,
     write_nav,
 )
+from mock_serialem.files.nav_pixels import PieceFinder, convert_items
 
 _FIRST_ID = 100001
+
+
+def _no_piece(drawn_on: NavItem, number: int) -> tuple[float, float]:
+    raise NavFileError(f"the pieces of map {drawn_on.label} are not known")
 
 
 class Navigator:
@@ -36,6 +41,10 @@ class Navigator:
         Index from 0 of the item in progress during Acquire at Items, -1 otherwise.
     acquire_state : int
         What ``ReportIfNavAcquiring`` reports: 0 none, 7 a script is running.
+    registration : int
+        Of new items.
+    piece_finder : callable
+        Finds a piece of a montage map, for items placed by their pixel in it.
     acquired : int
         Items started in this run (``navAcqIndex``).
     """
@@ -51,6 +60,10 @@ class Navigator:
         self.end_after_item = False
         self.skip_move = False
         self.skip_item = False
+        self.skip_z_move = False
+        self.skipped_groups: set[int] = set()
+        self.registration = 1
+        self.piece_finder: PieceFinder = _no_piece
         self._line_end = line_end
         self._next_id = _FIRST_ID
         self._backed_up: set[Path] = set()
@@ -77,6 +90,7 @@ class Navigator:
         """
         try:
             contents = read_nav(path)
+            convert_items(contents.items, self.items if merge else [], self.piece_finder)
         except (OSError, NavFileError) as err:
             raise CommandError(f"Cannot read Navigator file {path}: {err}") from err
         if merge:
@@ -132,7 +146,8 @@ class Navigator:
         return str(max(used, default=0) + 1)
 
     def add(self, item: NavItem) -> int:
-        """Append an item, make it current and return its index from 1."""
+        """Append an item with the present registration, make it current and return its index from 1."""
+        item.set("Regis", str(self.registration))
         self.items.append(item)
         self.current = len(self.items) - 1
         return len(self.items)

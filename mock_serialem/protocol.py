@@ -23,6 +23,7 @@ NORMAL_EXIT, USER_STOP, QUIET_EXIT, COMMAND_ERROR = -123456, -234561, -654321, 1
 DEFAULT_PORT, SCRIPT_PORT = 48888, 48889
 CHUNK_BYTES = 16 * 1024 * 1024
 MAX_MESSAGE = 16 * 1024 * 1024
+MAX_IMAGE = 1024 * 1024 * 1024
 IMAGE_MODES = {0: "B", 1: "h", 2: "f", 6: "H"}
 """Item format by MRC mode."""
 
@@ -87,6 +88,17 @@ def receive(stream: BinaryIO) -> bytes:
     if not 8 <= length <= MAX_MESSAGE:
         raise ProtocolError(f"a message of {length} bytes makes no sense")
     return receive_exactly(stream, length - 4)
+
+
+def receive_into(stream: BinaryIO, target: memoryview) -> None:
+    """Fill a writable view of bytes from the stream; raises as `receive_exactly` does."""
+    filled = 0
+    while filled < len(target):
+        # The socket's raw stream underlies a buffered one, whose type says nothing of readinto.
+        count = stream.readinto(target[filled:])  # type: ignore[attr-defined]
+        if not count:
+            raise ProtocolError("the connection was closed")
+        filled += count
 
 
 def longs_of(body: bytes, count: int) -> tuple[int, ...]:

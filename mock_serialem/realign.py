@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mock_serialem.session import Session
 
 _MAX_ROUNDS = 3
+_MOST_RESETS = 20
 _RESET_ABOVE_UM = 1.0
 
 
@@ -46,9 +47,11 @@ def realign(session: Session, item: NavItem, reset_above_um: float = -1.0, most_
     place = map_containing(session, item.stage_um[:2], item.integer("Regis", 1), own)
     if place < 0 and not own:
         raise CommandError(f"Navigator item {item.label} is not inside any map")
-    shifts.move_stage_to(session, *item.stage_um)
+    x, y, z = item.stage_um
+    shifts.move_stage_to(session, x, y, None if session.navigator.skip_z_move else z)
+    session.navigator.skip_z_move = False
     threshold = _RESET_ABOVE_UM if reset_above_um < 0.0 else reset_above_um
-    rounds = _MAX_ROUNDS if most_resets < 0 else most_resets + 1
+    rounds = _MAX_ROUNDS if most_resets < 0 else min(most_resets, _MOST_RESETS) + 1
     first = local = (0.0, 0.0)
     if place >= 0:
         first = _onto_map(session, session.navigator.items[place], item, threshold, rounds)
@@ -63,7 +66,7 @@ def _onto_map(
     """Align to the part of a map around an item; return the first error found (specimen µm)."""
     whole = load_map(session, source)
     reference = crop(whole, pixel_of_stage(session, whole, item.stage_um[:2]), whole.size_px)
-    letter = _set_of(session, source)
+    letter = set_of(session, source)
     first: tuple[float, float] | None = None
     for turn in range(max(1, rounds)):
         image = _take(session, letter, whole)
@@ -78,7 +81,7 @@ def _onto_map(
     return first or (0.0, 0.0)
 
 
-def _set_of(session: Session, source: NavItem) -> str:
+def set_of(session: Session, source: NavItem) -> str:
     """Camera set with which a map was taken."""
     index = source.integer("MapLDConSet", -1)
     if session.low_dose.on and 0 <= index < len(SET_LETTERS):
@@ -104,6 +107,10 @@ def go_to_map_state(session: Session, item: NavItem) -> None:
     if item.kind != MAP:
         raise CommandError(f"Navigator item {item.label} is not a map")
     if session.low_dose.on:
-        go_to_area(session, AREA_OF_SET[_set_of(session, item)])
-    elif item.integer("MapMagInd"):
+        go_to_area(session, AREA_OF_SET[set_of(session, item)])
+        return
+    if any(mag.index == item.integer("MapMagInd") for mag in session.scope.magnifications):
         session.world.set_mag_index(item.integer("MapMagInd"))
+    column = session.column
+    column.spot = item.integer("MapSpotSize", column.spot)
+    column.intensity = (item.floats("MapIntensity") or [column.intensity])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mock_serialem.frame_series import FrameStep
 from mock_serialem.image_files import FileOptions
 
 
@@ -74,6 +75,9 @@ class ScriptState:
     dose_sums: dict[int, float] = field(default_factory=dict)
     dose_index: int = -1
     opposite_side: bool = False
+    frame_steps: list[FrameStep] = field(default_factory=list)
+    defer_sum: bool = False
+    process_args: list[str] = field(default_factory=list)
     error: str | None = None
     exit_code: float | None = None
     reported: tuple[float | str, ...] = ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from mock_serialem import shifts, wrapper
+from mock_serialem import nav_acquire, shifts, wrapper
 from mock_serialem.errors import USER_STOP, CommandError
 from mock_serialem.files.nav_file import NavItem
 from mock_serialem.server import Server
@@ -82,16 +82,41 @@ class ScriptWindow:
         arguments : str
             Become ``SEMargStrings``.
         """
-        session = self.session
-        first = len(session.log.entries)
         try:
             text = script.read_text(encoding="utf-8", errors="surrogateescape")
             wrapper.check_python(text)
             text = wrapper.expand_includes(text, lambda name, _: self._read_include(script, name))
         except (OSError, wrapper.NotPythonError) as err:
             return ScriptResult(False, 1, error=f"{script.name}: {err}")
+        result = self._run_text(text, script.stem, arguments)
+        requested, self.session.acquire_params.requested = self.session.acquire_params.requested, False
+        if requested and result.ok:
+            self._acquire_as_asked(script)
+        return result
+
+    def _acquire_as_asked(self, script: Path) -> None:
+        """Start the run over items that a script has asked for at its end."""
+        try:
+            nav_acquire.run(self.session, lambda number: self._run_stored(number, script))
+        except CommandError as err:
+            self.session.log.add(f"Acquire at Items: {err.message}", color=(7,))
+
+    def _run_stored(self, number: int, script: Path) -> bool:
+        stored = self.session.scripts.scripts.get(number)
+        if stored is None or not stored.is_python:
+            self.session.log.add(
+                f"Script number {number} is not a Python script that could be run", color=(7,)
+            )
+            return False
+        text = wrapper.expand_includes(stored.text, lambda name, _: self._read_include(script, name))
+        result = self._run_text(text, stored.name, ())
+        return result.ok or (result.error_allowed and not result.stopped)
+
+    def _run_text(self, text: str, name: str, arguments: Sequence[str]) -> ScriptResult:
+        session = self.session
+        first = len(session.log.entries)
         session.begin_script()
-        session.script.name = wrapper.script_name(text) or script.stem
+        session.script.name = wrapper.script_name(text) or name
         try:
             with Server(session, for_script=True) as server:
                 program = wrapper.wrap(text, server.port, _import_paths(), arguments)
@@ -153,6 +178,12 @@ class ScriptWindow:
     def _run_process(self, program: str) -> tuple[int, str]:
         """Run a program; return its exit status and what it wrote to standard error."""
         process = _start(self.session.directory)
+
+        def kill() -> str:
+            process.kill()
+            return f"process {process.pid} killed"
+
+        self.session.end_process = kill
         complaint: list[str] = []
         readers = [
             threading.Thread(target=self._echo, args=(process.stdout,), daemon=True),
@@ -167,6 +198,7 @@ class ScriptWindow:
             self._stop(process)
             raise
         finally:
+            self.session.end_process = None
             for reader in readers:
                 reader.join(STOP_PATIENCE_S)
             for stream in (process.stdout, process.stderr):

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from mock_serialem import shifts
+from mock_serialem import hands, maps, shifts
 from mock_serialem.answers import Operator
 from mock_serialem.camera_sets import CameraSets
 from mock_serialem.column_state import ColumnState
-from mock_serialem.errors import USER_STOP, CommandError, SEMexited
+from mock_serialem.errors import USER_STOP, CommandError, SEMexited, UnansweredError
+from mock_serialem.faults import FaultPlan
 from mock_serialem.frame_mdoc import FrameMdoc
+from mock_serialem.frame_series import FrameOptions
 from mock_serialem.frames import FrameNames
 from mock_serialem.image import Buffers, Image
 from mock_serialem.image_files import FileOptions, ImageFiles
+from mock_serialem.imaging_states import ColumnSnapshot, default_states
+from mock_serialem.injector import Injector
 from mock_serialem.log import Log
 from mock_serialem.low_dose import LowDose
+from mock_serialem.montage_settings import MontageSettings
+from mock_serialem.nav_acquire import AcquireParams
 from mock_serialem.navigator import Navigator
+from mock_serialem.regular_script import ScriptLibrary
 from mock_serialem.script_state import ScriptState
 from mock_serialem.settings import CAMERA_PROPERTIES, PROPERTIES, USER_SETTINGS, Numbers
 from mock_serialem.sim.profiles import MicroscopeProfile
 from mock_serialem.sim.world import World
 from mock_serialem.text_files import TextFiles
 from mock_serialem.variables import Variables
+from mock_serialem.waiting import RealClock, Waiting
+
+LONGEST_WAIT_S = 1e8
 
 FRAME_FOLDER = "X:\\frames"
 """Folder on the camera's computer: the same wherever the session runs, so that the same seed gives the same bytes."""
@@ -114,6 +126,7 @@ class Session:
         self.world = world
         self.options = options or SessionOptions()
         self.operator = operator or Operator()
+        self.operator.hands = partial(hands.perform, self)
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = Path(os.path.abspath(directory))
         self.log = Log()
@@ -122,6 +135,7 @@ class Session:
         self.files = ImageFiles(self.options.line_end)
         self.text_files = TextFiles()
         self.navigator = Navigator(self.options.line_end)
+        self.navigator.piece_finder = partial(maps.piece_corner, self)
         self.cameras = CameraSets(self.scope.camera)
         self.low_dose = LowDose(self.scope)
         self.buffers.low_dose = True
@@ -137,17 +151,28 @@ class Session:
         self.focus = FocusState()
         self.frames = FrameNames(FRAME_FOLDER)
         self.frame_mdoc: FrameMdoc | None = None
+        self.montage = MontageSettings()
         self.script = ScriptState()
         self.status_lines: dict[int, str] = {}
         self.message_boxes: list[str] = []
         self.registry: dict[tuple[str, int], Image] = {}
-        self.saved_state: tuple[str, int] | None = None
+        self.imaging_states = default_states(self.scope)
+        self.saved_state: ColumnSnapshot | None = None
+        self.scripts = ScriptLibrary()
+        self.grid_squares: list[list[tuple[float, float]]] = []
+        self.deferred_sum: Image | None = None
+        self.frame_options = FrameOptions()
+        self.acquire_params = AcquireParams()
         self.realign_error: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
         self.cds_mode = True
         self.custom_times: dict[str, float] = {}
         self.returned: tuple[str, ...] = ()
         self.lock = threading.RLock()
-        self._stop = threading.Event()
+        self.waiting = Waiting()
+        self.faults: Injector | None = None
+        self.real_clock: RealClock | None = None
+        # Ends the running script's process and says what was done; None if the script runs in this process.
+        self.end_process: Callable[[], str] | None = None
         # The operator has left the column with the displayed image shift at zero, that is, on the tilt axis.
         world.set_image_shift(shifts.axis_part(self, world.mag_index), settle=0.0)
 
@@ -185,23 +210,23 @@ class Session:
 
     def press_stop(self) -> None:
         """Press STOP: every further command of the running script raises ``SEMexited``. Thread-safe."""
-        self._stop.set()
+        self.waiting.press_stop()
 
     @property
     def stop_pressed(self) -> bool:
         """STOP was pressed during this script."""
-        return self._stop.is_set()
+        return self.waiting.stop_pressed
 
     def check_stop(self) -> None:
         """Raise ``SEMexited("User STOP")`` if STOP was pressed."""
-        if self._stop.is_set():
+        if self.waiting.stop_pressed:
             raise SEMexited(USER_STOP)
 
     def begin_script(self) -> None:
         """Start a script: regular variables are cleared, switches are off, its clock is at zero."""
         if self.script.running:
             self.end_script()
-        self._stop.clear()
+        self.waiting.clear()
         self.variables.clear(persistent=False)
         self.script = ScriptState(running=True, clock_start_s=self.world.clock_s)
 
@@ -265,8 +290,37 @@ class Session:
         if name.lower() == "shifttotiltaxis" and old != value:
             shifts.set_displayed(self, shift)
 
+    def inject(self, plan: FaultPlan) -> None:
+        """Let go wrong what a plan says, from now on."""
+        self.faults = Injector(self, plan)
+
+    def run_in_real_time(self) -> None:
+        """Let every action take the time it takes on a real column, from now on."""
+        self.real_clock = RealClock(self)
+
+    def hang(self) -> None:
+        """Do not come back until STOP is pressed or the script has vanished.
+
+        Raises
+        ------
+        SEMexited
+            When that happens.
+        """
+        self.waiting.wait(None)
+        raise SEMexited(USER_STOP)
+
     def wait(self, seconds: float) -> None:
-        """Wait as a script asks to; STOP ends the wait."""
+        """Wait as a script asks to; STOP ends the wait.
+
+        Raises
+        ------
+        CommandError
+            It would be years.
+        SEMexited
+            STOP was pressed.
+        """
+        if not seconds <= LONGEST_WAIT_S:
+            raise CommandError(f"A wait of {seconds:g} seconds is not legal")
         self.spend(seconds, "wait")
         self.check_stop()
 
@@ -282,8 +336,7 @@ class Session:
     def ask_yes_no(self, command: str, prompt: str) -> bool:
         """Ask a question that is answered Yes or No."""
         self._note_box(command, prompt)
-        answer = self.operator.answer(command, prompt)
-        return self.operator.yes if answer is None else bool(answer)
+        return self.operator.answer_yes_no(command, prompt)
 
     def ask_number(self, command: str, prompt: str, default: float | None) -> float:
         """Ask for a number.
@@ -299,7 +352,7 @@ class Session:
             raise CommandError(f"{command} was cancelled: {prompt}")
         if answer is None or answer is True:
             if default is None:
-                raise CommandError(f"{command}: the operator has no answer to: {prompt}")
+                raise UnansweredError(f"{command}: {prompt}")
             return default
         try:
             return float(answer)
@@ -319,7 +372,7 @@ class Session:
         if answer is False:
             raise CommandError(f"{command} was cancelled: {prompt}")
         if answer is None or answer is True:
-            raise CommandError(f"{command}: the operator has no answer to: {prompt}")
+            raise UnansweredError(f"{command}: {prompt}")
         return str(answer)
 
     def show_box(self, text: str) -> None:

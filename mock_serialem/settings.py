@@ -81,6 +81,10 @@ class Numbers:
             raise CommandError(f"{name} is not a recognized {self._kind} with a numeric value")
         return value
 
+    def knows(self, name: str) -> bool:
+        """Tell whether there is a value of this name."""
+        return name.lower() in self._values
+
     def set(self, name: str, value: float) -> float:
         """Change a value and return the old one.
 

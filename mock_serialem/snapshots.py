@@ -1,4 +1,4 @@
-"""Snapshots of images as a person sees them; the content is PNG whatever the file is called."""
+"""Images in files for other programs: snapshots as a person sees them, and the image itself as TIFF."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mock_serialem.errors import CommandError
+from mock_serialem.files.tiff import tiff_bytes
 from mock_serialem.image import Image
 
 
@@ -36,14 +37,35 @@ def png_bytes(levels: NDArray[np.uint8]) -> bytes:
 
 
 def write_snapshot(path: Path, image: Image) -> None:
-    """Write a snapshot; the content is PNG.
+    """Write a snapshot as grey levels: TIFF or PNG, by the extension of the file's name.
+
+    Raises
+    ------
+    CommandError
+        Another form is wanted, or the file cannot be written.
+    """
+    form = path.suffix.lower()
+    if form not in (".png", ".tif", ".tiff"):
+        raise CommandError(
+            f"Snapshots of type {form or 'without extension'} are not simulated; .png and .tif are"
+        )
+    levels = grey_levels(image)
+    _write(path, png_bytes(levels) if form == ".png" else tiff_bytes(levels))
+
+
+def write_tiff(path: Path, image: Image) -> None:
+    """Write the image itself, with its own numbers, as a TIFF file.
 
     Raises
     ------
     CommandError
         The file cannot be written.
     """
+    _write(path, tiff_bytes(image.pixels))
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_bytes(png_bytes(grey_levels(image)))
+        path.write_bytes(data)
     except OSError as err:
-        raise CommandError(f"Cannot write snapshot {path}: {err}") from err
+        raise CommandError(f"Cannot write {path}: {err}") from err

@@ -89,7 +89,10 @@ class MdocFile:
         OSError
             The file cannot be written; the section then stays in memory only.
         """
-        section = Section("ZValue", str(len(self.image_sections)), dict(entries))
+        self.append_section(Section("ZValue", str(len(self.image_sections)), dict(entries)))
+
+    def append_section(self, section: Section) -> None:
+        """Add a section of any kind at the end, on disk as well; errors as in `append`."""
         self.autodoc.sections.append(section)
         if self._dirty_from == -1:
             self.write()

@@ -1,14 +1,20 @@
-"""Navigator files (``.nav``, autodoc form): items with their keys as text, unknown ones kept in place."""
+"""Navigator files (``.nav``, autodoc or XML form): items with their keys as text, unknown ones kept in place.
+
+A file that is read keeps its form and line ends, and comes out byte for byte as long as nothing was changed.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mock_serialem.files.autodoc import Autodoc, Section, autodoc_text, number, numbers, parse_autodoc
+from mock_serialem.files.nav_xml import looks_like_xml, parse_xml, xml_text
 
 POINT, POLYGON, MAP = 0, 1, 2
+_SAVED_AS = "LastSavedAs"
 _MAP_KEYS = """MapFile MapID FitToPolygonID MapMontage MapSection MapBinning MapMagInd MapCamera MapScaleMat
 GridMapXform MapWidthHeight MapMinMaxScale MapFramesXY MontBinning MapExposure MapSettling ShutterMode MapSpotSize
 MapIntensity MapSlitIn MapSlitWidth RotOnLoad RealignedID RegisteredToID RealignErrXY LocalErrXY RealignReg ImageType
@@ -137,11 +143,39 @@ def new_item(
 
 @dataclass
 class NavContents:
-    """A Navigator file in memory: header keys, items, and parameter sections kept as they are."""
+    """A Navigator file in memory: header keys, items, and parameter sections kept as they are.
+
+    Attributes
+    ----------
+    header : dict of str to str
+    items : list of NavItem
+    others : list of Section
+    is_xml : bool
+        The file has the XML form.
+    source, source_state : str
+        Text of the file as read, and what it would be written as; together they tell whether anything changed.
+    """
 
     header: dict[str, str] = field(default_factory=dict)
     items: list[NavItem] = field(default_factory=list)
     others: list[Section] = field(default_factory=list)
+    is_xml: bool = False
+    source: str = ""
+    source_state: str = ""
+
+    @property
+    def autodoc(self) -> Autodoc:
+        """All of it as an autodoc."""
+        made = Autodoc(dict(self.header))
+        made.sections = [Section("Item", item.label, item.entries) for item in self.items]
+        made.sections.extend(self.others)
+        return made
+
+    def state(self) -> str:
+        """Everything but the place where the file was last saved, as one text."""
+        made = self.autodoc
+        made.entries.pop(_SAVED_AS, None)
+        return autodoc_text(made, "\n")
 
 
 class NavFileError(Exception):
@@ -154,12 +188,16 @@ def parse_nav(text: str) -> NavContents:
     Raises
     ------
     NavFileError
-        It has no ``AdocVersion`` line, or an item lacks a required key.
+        It has no ``AdocVersion`` line, is damaged XML, or an item lacks a required key.
     """
-    autodoc = parse_autodoc(text)
+    is_xml = looks_like_xml(text)
+    try:
+        autodoc = parse_xml(text) if is_xml else parse_autodoc(text)
+    except ValueError as err:
+        raise NavFileError(str(err)) from err
     if "AdocVersion" not in autodoc.entries:
         raise NavFileError("the file has no AdocVersion line")
-    contents = NavContents(dict(autodoc.entries))
+    contents = NavContents(dict(autodoc.entries), is_xml=is_xml)
     for section in autodoc.sections:
         if section.kind != "Item":
             contents.others.append(section)
@@ -169,15 +207,37 @@ def parse_nav(text: str) -> NavContents:
         if missing:
             raise NavFileError(f"item {item.label} has no key {missing[0]}")
         contents.items.append(item)
+    contents.source, contents.source_state = text, contents.state()
     return contents
 
 
 def nav_text(contents: NavContents, line_end: str) -> str:
-    """Text of a Navigator file."""
-    autodoc = Autodoc(dict(contents.header))
-    autodoc.sections = [Section("Item", item.label, item.entries) for item in contents.items]
-    autodoc.sections.extend(contents.others)
-    return autodoc_text(autodoc, line_end)
+    """Text of a Navigator file; `line_end` is for new ones, one that was read keeps its own."""
+    if contents.source and contents.state() == contents.source_state:
+        return _resaved(contents)
+    if contents.source:
+        line_end = "\r\n" if "\r\n" in contents.source else "\n"
+    return (xml_text if contents.is_xml else autodoc_text)(contents.autodoc, line_end)
+
+
+def _resaved(contents: NavContents) -> str:
+    """Text as it was read, but for the line that says where it was last saved."""
+    saved_as = contents.header.get(_SAVED_AS)
+    text = contents.source
+    if saved_as is None:
+        return text
+    pattern = r"(<LastSavedAs>)[^<]*" if contents.is_xml else r"(^LastSavedAs = )[^\r\n]*"
+    # A function as replacement: backslashes of Windows paths are no escapes.
+    made, found = re.subn(pattern, lambda match: match.group(1) + saved_as, text, count=1, flags=re.MULTILINE)
+    if found:
+        return made
+    pattern = (
+        r"(<AdocVersion>[^<]*</AdocVersion>)(\s+)" if contents.is_xml else r"(^AdocVersion = [^\r\n]*)(\r?\n)"
+    )
+    line = f"<{_SAVED_AS}>{saved_as}</{_SAVED_AS}>" if contents.is_xml else f"{_SAVED_AS} = {saved_as}"
+    return re.sub(
+        pattern, lambda m: m.group(1) + m.group(2) + line + m.group(2), text, count=1, flags=re.MULTILINE
+    )
 
 
 def read_nav(path: Path) -> NavContents:

@@ -53,6 +53,7 @@ def copy_area(session: Session, source: str, target: str) -> None:
     source, target = low_dose.letter(source), low_dose.letter(target)
     old, new = low_dose.areas[target], low_dose.areas[source]
     low_dose.areas[target] = new
+    low_dose.calibrated[target] = low_dose.calibrated[source]
     low_dose.change(target, axis_um=old.axis_um, defocus_um=old.defocus_um, shift_um=old.shift_um)
 
 
@@ -184,12 +185,26 @@ def get_area_params(session: Session, area: str, variable: str) -> None:
     """Put an area's parameters as one line of numbers into a variable; low dose must be off."""
     if session.low_dose.on:
         raise CommandError("Low dose mode must be off to get area parameters")
-    letter = session.low_dose.letter(area)
+    session.variables.set(variable, _parameter_line(session, session.low_dose.letter(area)))
+
+
+def _parameter_line(session: Session, letter: str) -> str:
+    """The 21 numbers of an area, as in the settings file."""
     p = session.low_dose.areas[letter]
     beam = f"{p.beam_shift[0]:f} {p.beam_shift[1]:f}"
-    text = (
+    return (
         f"{AREA_LETTERS.index(letter)} {p.mag_index} {p.spot} {p.intensity:f} {p.axis_um:f} 1 {int(p.slit_in)} "
         f"{p.slit_width_ev:f} {p.energy_loss_ev:f} {int(p.energy_loss_ev == 0.0)} {beam} -999.000000 -999.000000 "
         f"{p.beam_tilt[0]:f} {p.beam_tilt[1]:f} {p.probe_mode} 0 0.000000 0.000000 {p.duty_percent:f}"
     )
-    session.variables.set(variable, text)
+
+
+@command("GetAllLowDoseValues")
+def get_all_values(session: Session, camera: int, area: str, variable: str, *more: str) -> None:
+    """Put an area's numbers, one per line, into a variable; further names get one number each, in that order."""
+    if camera not in (0, 1):
+        raise CommandError(f"Camera number {camera} is out of range")
+    values = _parameter_line(session, session.low_dose.letter(area)).split()
+    session.variables.set(variable, "\n".join(values))
+    for name, value in zip((name for name in more if name), values):
+        session.variables.set(name, value)

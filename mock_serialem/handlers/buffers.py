@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
 from mock_serialem.files.autodoc import number
 from mock_serialem.image import Image
+from mock_serialem.montage import read_montage, shape_of_file
 from mock_serialem.session import Session
 from mock_serialem.snapshots import write_snapshot
 from mock_serialem.storage import read_image
@@ -43,14 +46,20 @@ def _put_read(session: Session, image: Image, buffer: str) -> None:
 
 @command("ReadFile")
 def read_file(session: Session, section: int, buffer: str = "") -> None:
-    """Read a section of the current file."""
-    _put_read(session, read_image(session, session.files.current.path, section), buffer)
+    """Read a section of the current file, of a montage file a whole montage."""
+    _put_read(session, _read(session, session.files.current.path, section), buffer)
+
+
+def _read(session: Session, path: Path, section: int) -> Image:
+    if shape_of_file(session, path) is not None:
+        return read_montage(session, path, section)
+    return read_image(session, path, section)
 
 
 @command("ReadOtherFile")
 def read_other_file(session: Session, section: int, buffer: str, name: str) -> None:
-    """Read a section of any file."""
-    _put_read(session, read_image(session, session.path(name), section), buffer)
+    """Read a section of any file, of a montage file a whole montage."""
+    _put_read(session, _read(session, session.path(name), section), buffer)
 
 
 @command("RetryReadOtherFile")

@@ -352,3 +352,16 @@ def retract(session: Session) -> None:
 def report_count_scaling(session: Session) -> tuple[float, float]:
     """Divided by two or not, counts per electron."""
     return 0.0, session.scope.camera.counts_per_electron
+
+
+@command("GetAllCameraSetValues")
+def get_all_set_values(session: Session, camera: int, which: str, variable: str, *more: str) -> None:
+    """Put a set's numbers, one per line, into a variable; further names get one number each, in that order."""
+    _check_camera(camera)
+    used = session.cameras.get(_set(session, which))
+    values = [used.exposure_s, used.drift_s, used.binning, *used.size_px, used.dose_frac, used.save_frames]
+    values += [used.align_frames, used.frame_s, used.read_mode, used.processing]
+    texts = [f"{value:g}" for value in values]
+    session.variables.set(variable, "\n".join(texts))
+    for name, text in zip((name for name in more if name), texts):
+        session.variables.set(name, text)

@@ -78,7 +78,7 @@ def report_spot(session: Session) -> float:
 
 @command("SetSpotSize")
 def set_spot(session: Session, spot: int) -> None:
-    """Set the spot size; the dose rate stays that of the low-dose area."""
+    """Set the spot size, and with it the dose rate."""
     if not 1 <= spot <= 11:
         raise CommandError(f"{spot} is not a spot size")
     session.column.spot = spot

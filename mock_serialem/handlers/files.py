@@ -9,12 +9,10 @@ from pathlib import Path
 
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
-from mock_serialem.image_files import MontageShape, OpenFile
+from mock_serialem.image_files import OpenFile
 from mock_serialem.session import Session
-from mock_serialem.snapshots import write_snapshot
+from mock_serialem.snapshots import write_tiff
 from mock_serialem.storage import forget, save_image
-
-_MOST_PIECES = 40000
 
 
 def path_report(path: str, parts: int) -> str | tuple[str, ...]:
@@ -30,17 +28,6 @@ def open_new_file(session: Session, name: str) -> None:
     """Open a new file."""
     path = session.path(name)
     session.files.open_new(path, session.script.allow_overwrite)
-    forget(session, path)
-
-
-@command("OpenNewMontage")
-def open_new_montage(session: Session, nx: int, ny: int, name: str) -> None:
-    """Open a new montage file of nx by ny pieces."""
-    shape = MontageShape(nx or 2, ny or 2)
-    if min(shape.nx, shape.ny) < 1 or shape.nx * shape.ny > _MOST_PIECES:
-        raise CommandError(f"A montage of {nx} x {ny} pieces is not legal")
-    path = session.path(name)
-    session.files.open_new(path, session.script.allow_overwrite, shape)
     forget(session, path)
 
 
@@ -111,8 +98,7 @@ def report_z_size(session: Session) -> float | tuple[float, float]:
     file = session.files.current
     if file.montage is None:
         return float(file.count)
-    pieces = file.montage.nx * file.montage.ny
-    return float(file.count), float(-(-file.count // pieces))
+    return float(file.count), float(-(-file.count // file.montage.pieces))
 
 
 def save_buffer(session: Session, buffer: str, file: OpenFile) -> int:
@@ -140,8 +126,10 @@ def save_to_other(session: Session, buffer: str, kind: str, compression: str, na
     image = session.buffers.get(buffer)
     kind = kind.strip().upper()
     path = session.path(name)
-    if kind in ("JPG", "JPEG", "TIF", "TIFF"):
-        write_snapshot(path, image)
+    if kind in ("TIF", "TIFF"):
+        if compression.strip().upper() not in ("NONE", "CUR", "-1"):
+            raise CommandError(f"TIFF compression {compression} is not simulated; NONE is")
+        write_tiff(path, image)
         return
     if kind not in ("MRC", "CUR", "-1"):
         raise CommandError(f"Files of type {kind} cannot be written")

@@ -232,3 +232,9 @@ def report_loaded_slot(session: Session) -> tuple[float, float]:
 def find_cartridge(session: Session, number: int) -> float:
     """Cartridges have no ID here."""
     return 0.0
+
+
+@command("ReportCurrentMulGridID")
+def report_grid_id(session: Session) -> tuple[float, float]:
+    """ID of the grid in a session with several grids, which there never is: -1, and its start time 0."""
+    return -1.0, 0.0

@@ -276,10 +276,11 @@ def select_item(session: Session, index: int, no_redraw: int = 0) -> None:
 
 @command("SetNavRegistration")
 def set_registration(session: Session, registration: int) -> None:
-    """New items keep registration 1; the number must be legal."""
+    """Registration of the items made from now on."""
     session.navigator.require_open()
     if not 1 <= registration <= 99:
         raise CommandError(f"{registration} is not a registration number")
+    session.navigator.registration = registration
 
 
 @command("AddCirclePolygon")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mock_serialem import maps, realign, shifts
+from mock_serialem import maps, montage, realign, shifts
 from mock_serialem.areas import go_to_area
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
@@ -87,30 +87,6 @@ def realign_to_map(session: Session, index: int, restore: int) -> None:
     _realign(session, place + 1, restore, -1.0, -1, -1.0)
 
 
-@command("SetMapAcquireState")
-def set_map_state(session: Session, index: int) -> None:
-    """Bring the column to the state of a map."""
-    item = session.navigator.item(index)
-    if session.saved_state is None:
-        session.saved_state = (session.low_dose.area, session.world.mag_index)
-    realign.go_to_map_state(session, item)
-
-
-@command("RestoreState")
-def restore_state(session: Session, error: int = 0) -> None:
-    """Bring the column back to where it was before ``SetMapAcquireState``."""
-    if session.saved_state is None:
-        if error:
-            raise CommandError("There is no saved state to restore")
-        return
-    area, mag_index = session.saved_state
-    session.saved_state = None
-    if session.low_dose.on and area:
-        go_to_area(session, area)
-    elif not session.low_dose.on:
-        session.world.set_mag_index(mag_index)
-
-
 # --- positions in images
 
 
@@ -147,10 +123,11 @@ def stage_to_image(session: Session, buffer: str, adjust: int, x: float, y: floa
 
 @command("BufImagePosToStagePos")
 def image_to_stage(session: Session, buffer: str, adjust: int, x: float, y: float) -> tuple[float, ...]:
-    """Stage position of a pixel (Y down), piece -1 of a single image, and the pixel in that piece."""
-    _, m, offset = _coordinates(session, buffer, adjust)
+    """Stage position of a pixel (Y down), its piece (-1 for a single image), and the pixel in that piece."""
+    image, m, offset = _coordinates(session, buffer, adjust)
     stage = shifts.times(shifts.inverse(m), (x - offset[0], y - offset[1]))
-    return (*stage, -1.0, x, y)
+    piece, px, py = montage.piece_at(image, (x, y))
+    return (*stage, float(piece), px, py)
 
 
 @command("ReportItemImageCoords")

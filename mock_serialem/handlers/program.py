@@ -6,6 +6,7 @@ import subprocess
 
 from mock_serialem.commands import TABLE, command
 from mock_serialem.errors import CommandError, ScriptExit
+from mock_serialem.handlers.dialogs import take_arguments
 from mock_serialem.session import Session
 
 
@@ -231,13 +232,13 @@ def _run(session: Session, text: str) -> int:
 @command("RunInShell")
 def run_in_shell(session: Session, text: str) -> tuple[float, float]:
     """Run a command line and wait: exit status and error number."""
-    return float(_run(session, text)), 0.0
+    return float(_run(session, text + take_arguments(session))), 0.0
 
 
 @command("RunProcess")
 def run_process(session: Session, text: str) -> float:
     """Run a program and wait: exit status."""
-    return float(_run(session, text))
+    return float(_run(session, text + take_arguments(session)))
 
 
 @command("MailSubject", "SendEmail", "ErrorBoxSendEmail")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ACTIVITIES = (
@@ -29,11 +29,14 @@ class Clock:
     seconds : float
     activities : dict
         Seconds by activity; they add up to `seconds`.
+    pacer : callable, optional
+        Called with `seconds` after each advance; it may wait until as much real time has passed.
     """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.activities = dict.fromkeys(ACTIVITIES, 0.0)
+        self.pacer: Callable[[float], None] | None = None
         self._booked_as: str | None = None
 
     def advance(self, seconds: float, activity: str) -> None:
@@ -50,6 +53,8 @@ class Clock:
             raise ValueError(f"time does not go back: {seconds} s of {activity}")
         self.activities[self._booked_as or activity] += seconds
         self.seconds += seconds
+        if self.pacer is not None:
+            self.pacer(self.seconds)
 
     @contextmanager
     def booking(self, activity: str) -> Iterator[None]:

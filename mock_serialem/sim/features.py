@@ -143,6 +143,11 @@ class Particles:
         return Cloud(points.reshape(-1, 3), np.repeat(each, shapes.shape[1]).astype(np.float32))
 
 
+def cell_generator(seed: int, layer: int, site: Site, i: int, j: int) -> np.random.Generator:
+    """Source of everything in one cell of a layer."""
+    return np.random.default_rng([seed, 21, layer, *(n % 2**32 for n in (*site, i, j))])
+
+
 class FeatureStore:
     """Keeps the cells made so far, as points relative to their site's origin in the sample frame.
 
@@ -185,7 +190,7 @@ class FeatureStore:
         if key in self._cells:
             self._cells.move_to_end(key)
             return self._cells[key]
-        rng = np.random.default_rng([self._seed, 21, layer.number, *(n % 2**32 for n in (*site, i, j))])
+        rng = cell_generator(self._seed, layer.number, site, i, j)
         made = layer.make(rng, site, (i * layer.cell_um, j * layer.cell_um), thinning)
         cloud = self._placed(made)
         self._cells[key] = cloud

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,18 +63,15 @@ class Vesicles:
         self, rng: np.random.Generator, site: Site, corner_um: tuple[float, float], thinning: int
     ) -> Cloud:
         """See `Layer.make`."""
-        count = int(rng.poisson(self.spec.vesicles_per_um2 * self.cell_um**2))
         half = self.spec.thickness_nm * 0.5e-3
-        places = rng.random((count, 3))
-        places[:, :2] = places[:, :2] * self.cell_um + np.asarray(corner_um)
-        places[:, 2] = (places[:, 2] * 2.0 - 1.0) * 1.6 * half
-        radii = np.minimum(0.085 * np.exp(0.6 * rng.standard_normal(count)), self.reach_um)
+        places, radii = self.places(rng, corner_um)
+        count = len(radii)
         flat = rng.uniform(0.6, 1.0, count)
         contents = np.where(rng.random(count) < 0.35, rng.uniform(0.08, 0.28, count), 0.0)
         bodies = []
         for index in range(count):
             place = places[index]
-            if self._outside(place):
+            if self.is_outside(place):
                 continue
             # Each body has a generator of its own, so that thinning one leaves the next as it is.
             own = np.random.default_rng(rng.bit_generator.random_raw(2).tolist())
@@ -87,7 +85,17 @@ class Vesicles:
         kept = np.abs(cloud.points_um[:, 2]) < half
         return Cloud(cloud.points_um[kept], cloud.weights[kept])
 
-    def _outside(self, place: Floats) -> bool:
+    def places(self, rng: np.random.Generator, corner_um: tuple[float, float]) -> tuple[Floats, Floats]:
+        """Centres (n, 3) and radii (n,) of a cell's bodies: sheet u, v and depth, um."""
+        count = int(rng.poisson(self.spec.vesicles_per_um2 * self.cell_um**2))
+        places = rng.random((count, 3))
+        places[:, :2] = places[:, :2] * self.cell_um + np.asarray(corner_um)
+        places[:, 2] = (places[:, 2] * 2.0 - 1.0) * 1.6 * self.spec.thickness_nm * 0.5e-3
+        radii: Floats = np.minimum(0.085 * np.exp(0.6 * rng.standard_normal(count)), self.reach_um)
+        return places, radii
+
+    def is_outside(self, place: Sequence[float] | Floats) -> bool:
+        """Tell whether a body's centre lies beyond the edge of the lamella."""
         half_length, half_width = self.spec.length_um / 2.0, self.spec.width_um / 2.0
         return bool(abs(place[0]) > half_length or abs(place[1]) > half_width)
 

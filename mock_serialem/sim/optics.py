@@ -39,6 +39,9 @@ class Optics:
         # A pixel size is known better than a deflector's throw.
         self._pixel_errors = {index: 1.0 + 0.5 * size * self._clipped(rng) for index in self._mags}
         self._rotation_errors = {index: turn * self._clipped(rng) for index in self._mags}
+        # Asked for at every command that has to do with image shift, so made once.
+        self._true_is = {index: _fixed(self._throw(mag)) for index, mag in self._mags.items()}
+        self._is = {index: _fixed(self._is_errors[index] @ true) for index, true in self._true_is.items()}
 
     @staticmethod
     def _clipped(rng: np.random.Generator) -> float:
@@ -50,6 +53,11 @@ class Optics:
         scale = np.diag([1.0 + size * self._clipped(rng), 1.0 + size * self._clipped(rng)])
         return plane_rotation(turn * self._clipped(rng)) @ scale
 
+    def _throw(self, mag: Magnification) -> Floats:
+        scale = self.profile.is_scale
+        mirror = np.diag([scale, -scale if self.profile.is_mirrored else scale])
+        return plane_rotation(mag.is_rotation_deg) @ mirror
+
     def mag(self, index: int) -> Magnification:
         """Line of the magnification table; KeyError if there is none."""
         return self._mags[index]
@@ -58,9 +66,7 @@ class Optics:
 
     def true_is_to_specimen(self, index: int) -> Floats:
         """Specimen point (um) that is centred per unit of raw image shift; a mirror makes it left-handed."""
-        scale = self.profile.is_scale
-        mirror = np.diag([scale, -scale if self.profile.is_mirrored else scale])
-        return plane_rotation(self.mag(index).is_rotation_deg) @ mirror
+        return self._true_is[index]
 
     def true_pixel_um(self, index: int) -> float:
         """Physical pixel on the specimen."""
@@ -74,7 +80,7 @@ class Optics:
 
     def is_to_specimen(self, index: int) -> Floats:
         """Calibrated counterpart of `true_is_to_specimen`."""
-        return self._is_errors[index] @ self.true_is_to_specimen(index)
+        return self._is[index]
 
     def stage_to_specimen(self) -> Floats:
         """Specimen point (um) that is centred per um of stage motion: opposite to the specimen's own motion."""
@@ -97,3 +103,9 @@ class Optics:
         """2x2: what a true specimen shift is taken for, seen in pixels and calibrated pixel size and rotation."""
         turn = self.true_rotation_deg(index) - self.rotation_deg(index)
         return plane_rotation(turn) * (self.pixel_um(index) / self.true_pixel_um(index))
+
+
+def _fixed(matrix: Floats) -> Floats:
+    """Keep a matrix that is handed out from being changed."""
+    matrix.flags.writeable = False
+    return matrix

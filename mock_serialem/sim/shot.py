@@ -62,6 +62,8 @@ class Shot:
         Mean number of electrons in a binned pixel.
     contrast : float
         1 where the field holds a sound amount of detail, 0 where there is nothing to align on.
+    beam : float
+        Part of the set beam that really reached the sample; 1 unless something went wrong.
     """
 
     setup: ExposureSetup
@@ -80,6 +82,7 @@ class Shot:
     contrast: float
     pixels: NDArray[np.int16] | None
     pose: Pose
+    beam: float = 1.0
 
     @property
     def field_um(self) -> tuple[float, float]:

@@ -95,6 +95,7 @@ class Stage:
         self.motion: Floats = plane_rotation(profile.motion_rotation_deg) @ scale
         self.commanded_um = (0.0, 0.0, 0.0)
         self._error = np.zeros(3)
+        self._jumped = np.zeros(3)
         self.tilt_nominal_deg = 0.0
         self.tilt_true_deg = 0.0
         self._tilted_at_s = 0.0
@@ -149,6 +150,10 @@ class Stage:
         self._relaxation = draws[4:7] * np.asarray(profile.relaxation_um)
         self._tilted_at_s = arrived_s
 
+    def jump(self, by_um: tuple[float, float, float]) -> None:
+        """Slip by so much (x, y, z in the tilting frame) for good; the readback does not show it."""
+        self._jumped += by_um
+
     def displacement_um(self, t_s: float) -> Floats:
         """Lab displacement (x, y, z) at time `t_s` beyond what geometry says."""
         since = max(0.0, t_s - self._tilted_at_s)
@@ -178,5 +183,5 @@ class Stage:
 
     def shift_um(self) -> Floats:
         """Sample displacement (x, y, z) in the tilting frame: true motion of the stage plus its errors."""
-        moved: Floats = self.motion_shift_um() + self._error
+        moved: Floats = self.motion_shift_um() + self._error + self._jumped
         return moved

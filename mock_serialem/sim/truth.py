@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from mock_serialem.sim.shot import Shot
+
 
 def _backup_name(path: Path) -> Path:
     """First free name of the form `truth.jsonl~1` beside `path`."""
@@ -15,6 +17,24 @@ def _backup_name(path: Path) -> Path:
     while (name := path.with_name(f"{path.name}~{number}")).exists():
         number += 1
     return name
+
+
+def about(shot: Shot) -> dict[str, Any]:
+    """Return what lines about an image share."""
+    x, y, z = shot.pose.centre_um
+    return {
+        "set": shot.setup.camera_set,
+        "lda": shot.setup.area,
+        "exposure_s": shot.setup.exposure_s,
+        "dose_e_per_a2": round(shot.dose_e_per_a2 * shot.beam, 6),
+        "tilt_nominal_deg": shot.pose.tilt_nominal_deg,
+        "tilt_true_deg": round(shot.pose.tilt_deg, 6),
+        "sample_x_um": round(x, 6),
+        "sample_y_um": round(y, 6),
+        "sample_z_um": round(z, 6),
+        "defocus_um": round(shot.pose.defocus_um, 6),
+        "beam_radius_um": shot.setup.beam_radius_um,
+    }
 
 
 class TruthLog:

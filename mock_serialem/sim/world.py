@@ -9,16 +9,17 @@ see the comments in `profiles.MicroscopeProfile`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mock_serialem.sim import correlate, measure
 from mock_serialem.sim.camera import Camera
 from mock_serialem.sim.clock import Clock
+from mock_serialem.sim.mishaps import Mishaps
 from mock_serialem.sim.optics import Optics
 from mock_serialem.sim.pose import Floats, Point, Pose
 from mock_serialem.sim.profiles import PROFILES, MicroscopeProfile, StageProfile
@@ -26,7 +27,7 @@ from mock_serialem.sim.sample import HoleySpec, LamellaSpec, SampleSpec, Sheet
 from mock_serialem.sim.scene import ImagingState, Scene
 from mock_serialem.sim.shot import AutofocusResult, CtfFit, ExposureSetup, ShiftMeasurement, Shot
 from mock_serialem.sim.stage import BACKLASH_DEG, Stage
-from mock_serialem.sim.truth import TruthLog
+from mock_serialem.sim.truth import TruthLog, about
 
 FIDELITIES = ("rendered", "kinematic")
 SAMPLES = {"lamella": LamellaSpec, "holey": HoleySpec}
@@ -85,6 +86,8 @@ class World:
         mrad. Its effect on images is left out: at these doses and pixel sizes coma does not show.
     beam_blanked : bool
         Kept for the program above; taking an image unblanks.
+    mishaps : Mishaps
+        Decides what goes wrong.
     """
 
     def __init__(self, config: WorldConfig, truth: TruthLog) -> None:
@@ -112,6 +115,7 @@ class World:
         self.focus_um = 0.0
         self.beam_tilt = (0.0, 0.0)
         self.beam_blanked = False
+        self.mishaps = Mishaps()
         self._exposures = 0
         self._first_centres: dict[str, Point] = {}
 
@@ -134,6 +138,10 @@ class World:
     def advance(self, seconds: float, activity: str) -> None:
         """Let time pass; see `Clock.advance`."""
         self._clock.advance(seconds, activity)
+
+    def pace_by(self, pacer: Callable[[float], None] | None) -> None:
+        """Have `pacer` called with the clock after each advance, so that it can wait for as much real time."""
+        self._clock.pacer = pacer
 
     def now(self) -> datetime:
         """Simulated date and time."""
@@ -172,9 +180,10 @@ class World:
             Beyond the largest tilt; nothing moves.
         """
         profile = self.config.microscope
+        tilt_deg = self.mishaps.tilt_reached(self.stage.tilt_nominal_deg, float(tilt_deg))
         turn = abs(tilt_deg - self.stage.tilt_nominal_deg)
         cost = profile.tilt_overhead_s + profile.tilt_s_per_deg * turn
-        self.stage.tilt_to(float(tilt_deg), self.clock_s + cost)
+        self.stage.tilt_to(tilt_deg, self.clock_s + cost)
         self.advance(cost, "tilt")
 
     def remove_backlash(self) -> None:
@@ -261,11 +270,13 @@ class World:
         if not setup.exposure_s > 0.0:
             raise ValueError(f"an exposure of {setup.exposure_s} s is impossible")
         self.advance(setup.drift_settle_s, "wait")
+        beam = self.mishaps.before_exposure(self._exposures + 1)
         self._exposures += 1
         middle_s = self.clock_s + setup.exposure_s / 2.0
         state = self._state(setup.area, setup.mag_index)
         pose, placement = self._scene.pose(state, setup.binning, middle_s)
-        frame = self._camera.take(setup, pose, placement, rendered)
+        lit = setup if beam == 1.0 else replace(setup, dose_rate_e_per_a2_s=setup.dose_rate_e_per_a2_s * beam)
+        frame = self._camera.take(lit, pose, placement, rendered)
         shot = Shot(
             setup=setup,
             number=self._exposures,
@@ -283,29 +294,15 @@ class World:
             contrast=frame.contrast,
             pixels=frame.pixels,
             pose=pose,
+            beam=beam,
         )
+        # Written before the time passes: STOP may come in the middle of it.
+        self.truth.write("exposure", t_s=round(middle_s, 3), **about(shot))
         self.advance(setup.exposure_s, "expose")
         overhead = profile.record_overhead_s if setup.camera_set == "R" else profile.readout_s
         self.advance(overhead, "readout")
-        self.truth.write("exposure", t_s=round(middle_s, 3), **self._truth_of(shot))
+        self.mishaps.after_exposure(shot.number)
         return shot
-
-    def _truth_of(self, shot: Shot) -> dict[str, Any]:
-        """The keys that lines about an image share."""
-        x, y, z = shot.pose.centre_um
-        return {
-            "set": shot.setup.camera_set,
-            "lda": shot.setup.area,
-            "exposure_s": shot.setup.exposure_s,
-            "dose_e_per_a2": round(shot.dose_e_per_a2, 6),
-            "tilt_nominal_deg": shot.pose.tilt_nominal_deg,
-            "tilt_true_deg": round(shot.pose.tilt_deg, 6),
-            "sample_x_um": round(x, 6),
-            "sample_y_um": round(y, 6),
-            "sample_z_um": round(z, 6),
-            "defocus_um": round(shot.pose.defocus_um, 6),
-            "beam_radius_um": shot.setup.beam_radius_um,
-        }
 
     def note_saved(self, shot: Shot, file: str, section: int) -> None:
         """Write the truth line of a saved section (0-based).
@@ -320,7 +317,7 @@ class World:
         self.truth.write(
             "saved",
             t_s=round(self.clock_s, 3),
-            **self._truth_of(shot),
+            **about(shot),
             file=file,
             section=section,
             residual_x_um=None if residual is None else round(residual[0], 6),
@@ -342,8 +339,8 @@ class World:
             Largest shift looked for.
         """
         if self.config.fidelity == "rendered":
-            return correlate.measure(image, reference, limit_um)
-        return self._observer.shift(image, reference, limit_um)
+            return self.mishaps.shift(correlate.measure(image, reference, limit_um))
+        return self.mishaps.shift(self._observer.shift(image, reference, limit_um))
 
     def autofocus(self, setup: ExposureSetup, target_um: float) -> AutofocusResult:
         """Measure defocus with tilted-beam images; changes neither focus nor anything else.
@@ -359,7 +356,7 @@ class World:
         """
         with self._clock.booking("autofocus"):
             shots = [self._expose(setup, rendered=False) for _ in range(AUTOFOCUS_IMAGES)]
-        return self._observer.autofocus(shots)
+        return self.mishaps.autofocus(self._observer.autofocus(shots))
 
     def find_eucentric_z(self, fine: bool, setup: ExposureSetup) -> float | None:
         """Tilt a little, take images, come back, and tell the stage z (um) to set.
@@ -385,4 +382,4 @@ class World:
 
     def fit_ctf(self, shot: Shot) -> CtfFit | None:
         """CTF fit of an image by the model stated in `measure`, in both fidelities; takes no time of its own."""
-        return self._observer.ctf_fit(shot)
+        return self.mishaps.ctf(self._observer.ctf_fit(shot))

@@ -110,13 +110,20 @@ def test_saving_one_image_elsewhere(sem: ModuleType, session: Session) -> None:
     sem.OpenNewFile("a.mrc")
     sem.T()
     sem.SaveToOtherFile("A", "MRC", "NONE", "one.mrc")
-    sem.SaveToOtherFile("A", "JPG", "CUR", "one.jpg")
+    sem.SaveToOtherFile("A", "TIF", "NONE", "one.tif")
     assert sem.ReportFileZsize() == 0.0 and sem.ReportNumOpenFiles() == 1.0
     sem.ReadOtherFile(0, "Q", "one.mrc")
     np.testing.assert_array_equal(sem.bufferImage("Q"), sem.bufferImage("A"))
-    assert (session.directory / "one.jpg").stat().st_size > 50
-    with pytest.raises(sem.SEMerror):
-        sem.SaveToOtherFile("A", "HDF", "NONE", "one.hdf")
+    data = (session.directory / "one.tif").read_bytes()
+    assert data[:4] == b"II*\0" and sem.bufferImage("A").tobytes() in data
+    for kind, compression, name in (
+        ("HDF", "NONE", "one.hdf"),
+        ("JPG", "CUR", "one.jpg"),
+        ("TIF", "LZW", "b.tif"),
+    ):
+        with pytest.raises(sem.SEMerror):
+            sem.SaveToOtherFile("A", kind, compression, name)
+        assert not (session.directory / name).exists()
 
 
 def test_reading_what_is_not_there(sem: ModuleType) -> None:

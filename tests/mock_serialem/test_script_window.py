@@ -239,3 +239,24 @@ if sem.GetVariable("navNote") == "t1":
     results = ScriptWindow(session).acquire_at_items(script)
     assert [result.ok for result in results] == [False, True]
     assert [item.acquire for item in session.navigator.items] == [True, False, True]
+
+
+def test_a_run_over_items_that_a_script_asks_for_at_its_end(session: Session, write: Write) -> None:
+    for number in range(2):
+        session.navigator.add_point(10.0 * number, 0.0, note=f"t{number}", acquire=True)
+    stored = "#!Python\nimport serialem as sem\nsem.ReportNavItem()\nprint('at', sem.GetVariable('navNote'))"
+    number = session.scripts.add("each", stored)
+    script = write(
+        f"""
+sem.SetNavAcqAtEndParams("prim", 2, "scrp-p", {number})
+sem.StartNavAcquireAtEnd()
+print("first")
+"""
+    )
+    assert ScriptWindow(session).run(script).ok
+    lines = [line for line in session.log_lines if line == "first" or line.startswith("at ")]
+    assert lines == ["first", "at t0", "at t1"]
+    assert not any(item.acquire for item in session.navigator.items)
+    failing = write("sem.SetItemAcquire(1)\nsem.StartNavAcquireAtEnd()\nsem.ChangeFocus(0)")
+    assert not ScriptWindow(session).run(failing).ok
+    assert session.navigator.items[0].acquire and not session.acquire_params.requested

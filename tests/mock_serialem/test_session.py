@@ -70,3 +70,11 @@ def test_the_directory_is_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError):
         Session(make_world(fidelity="kinematic"), tmp_path / "file" / "x")
+
+
+def test_a_wait_of_years_is_refused(session: Session) -> None:
+    sem = make_module(session)
+    sem.NoMessageBoxOnError()
+    with pytest.raises(sem.SEMerror, match="not legal"):
+        sem.Delay(1e20, "s")
+    assert session.world.clock_s < 100.0

@@ -103,7 +103,7 @@ def test_moving_an_item_moves_its_points() -> None:
 def test_writing_makes_a_backup_once(tmp_path: Path) -> None:
     path = tmp_path / "lam.nav"
     path.write_text("old")
-    write_nav(path, parse_nav(EXAMPLE), "\r\n", backup=True)
+    write_nav(path, parse_nav(EXAMPLE.replace("\n", "\r\n")), "\r\n", backup=True)
     assert (tmp_path / "lam.bak").read_text() == "old"
     assert read_nav(path).header == {"AdocVersion": "2.00", "LastSavedAs": str(path)}
     assert b"\r\n\r\n[Item = 1]\r\nColor = 2\r\n" in path.read_bytes()

@@ -32,3 +32,11 @@ def test_time_does_not_go_back(seconds):
 def test_an_activity_must_exist():
     with pytest.raises(KeyError):
         Clock().advance(1.0, "coffee")
+
+
+def test_a_pacer_is_told_the_time_after_each_advance() -> None:
+    clock, told = Clock(), []
+    clock.pacer = told.append
+    clock.advance(2.0, "tilt")
+    clock.advance(3.0, "wait")
+    assert told == [2.0, 5.0]

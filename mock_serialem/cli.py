@@ -1,0 +1,206 @@
+"""The command line: a simulated SerialEM that waits for scripts on a port."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from mock_serialem.answers import Operator, read_operator
+from mock_serialem.commands import TABLE, is_simulated
+from mock_serialem.errors import CommandError
+from mock_serialem.faults import read_faults
+from mock_serialem.handlers import register_all
+from mock_serialem.protocol import DEFAULT_PORT
+from mock_serialem.server import LOOPBACK, Server
+from mock_serialem.session import Session
+from mock_serialem.sim.profiles import PROFILES
+from mock_serialem.sim.world import FIDELITIES, SAMPLES, make_world
+from mock_serialem.tables import TableError
+
+LOOK_S = 0.2
+"""How often the server looks for Ctrl-C; a plain join would not see it on Windows."""
+
+_EPILOG = """examples:
+  python -m mock_serialem --session-dir session
+  python -m mock_serialem --sample holey --fidelity kinematic --operator answers.toml --faults faults.toml
+  python -m mock_serialem --commands
+
+Ctrl-C presses STOP for a script that is running; with none running, or once more, it ends the simulator.
+"""
+
+
+class _RefusedError(Exception):
+    """Something given cannot be used; the text is the sentence for it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when ended by the user, 1 when something given cannot be used, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.commands:
+            return _list_commands()
+        return _serve(options)
+    except _RefusedError as err:
+        print(f"mock_serialem: {err}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mock_serialem",
+        description="A simulated microscope with SerialEM in front of it, for Python scripts on SerialEM's socket.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
+    )
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    parser.add_argument("--sample", choices=sorted(SAMPLES), default="lamella", help="default: %(default)s")
+    parser.add_argument(
+        "--microscope", choices=sorted(PROFILES), default="krios", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--seed", type=_natural, default=0, help="another seed is another sample (default: 0)"
+    )
+    parser.add_argument(
+        "--fidelity",
+        choices=FIDELITIES,
+        default="rendered",
+        help="with images, or with mere patches of the right brightness, which is faster (default: %(default)s)",
+    )
+    parser.add_argument("--nav", type=Path, metavar="FILE", help="Navigator file to open")
+    parser.add_argument(
+        "--session-dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="SerialEM's current directory, made if missing (default: the present one)",
+    )
+    parser.add_argument(
+        "--truth", type=Path, metavar="FILE", help="truth log (default: truth.jsonl in the session directory)"
+    )
+    parser.add_argument("--operator", type=Path, metavar="FILE", help="answers to questions, in TOML form")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="what is to go wrong, in TOML form")
+    parser.add_argument(
+        "--clock",
+        choices=("simulated", "real"),
+        default="simulated",
+        help="never wait, or take the time that a real column takes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--commands", action="store_true", help="list which commands are simulated and which are not, and end"
+    )
+    return parser
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is below 0")
+    return number
+
+
+def _list_commands() -> int:
+    register_all()
+    counts = {True: 0, False: 0}
+    for name, info in sorted(TABLE.items(), key=lambda row: row[0].lower()):
+        simulated = is_simulated(name)
+        counts[simulated] += 1
+        same = f"  (same as {info.same_as})" if info.same_as else ""
+        print(f"{'simulated' if simulated else 'not simulated':<14}{name}{same}")
+    print(f"{counts[True]} of {len(TABLE)} commands are simulated, {counts[False]} are not.")
+    return 0
+
+
+# --- serving
+
+
+def _say(line: str) -> None:
+    try:
+        # In one piece: lines come from several threads.
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads any more; the scripts are served all the same.
+        return
+
+
+def _serve(options: argparse.Namespace) -> int:
+    if not 0 <= options.port <= 65535:
+        raise _RefusedError(f"port {options.port} does not exist, they go from 0 to 65535")
+    session = _make_session(options)
+    try:
+        server = Server(session, options.port, options.host, report=_say)
+    except OSError as err:
+        raise _RefusedError(f"cannot listen on {options.host} port {options.port}: {_reason(err)}") from err
+    # A shell that starts the simulator in the background has it ignore Ctrl-C otherwise.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminate)
+    _say(f"SerialEM simulator on {options.host} port {server.port}, session directory {session.directory}")
+    try:
+        _wait_for_end(server, session)
+    finally:
+        session.press_stop()
+        server.close()
+        session.close()
+        session.world.truth.close()
+    _say("SerialEM simulator ended")
+    return 0
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _wait_for_end(server: Server, session: Session) -> None:
+    """Wait for the Ctrl-C that ends the simulator; one that finds a script running presses STOP."""
+    while True:
+        try:
+            while True:
+                server.wait(LOOK_S)
+        except KeyboardInterrupt:
+            if not server.busy or session.stop_pressed:
+                return
+            _say("STOP pressed; Ctrl-C once more ends the simulator")
+            session.press_stop()
+
+
+def _make_session(options: argparse.Namespace) -> Session:
+    """Session of the options; `_RefusedError` with a sentence for what cannot be used."""
+    try:
+        operator = read_operator(options.operator) if options.operator else Operator()
+        plan = read_faults(options.faults) if options.faults else None
+    except TableError as err:
+        raise _RefusedError(str(err)) from err
+    if options.nav and not options.nav.is_file():
+        raise _RefusedError(f"there is no Navigator file {options.nav}")
+    try:
+        options.session_dir.mkdir(parents=True, exist_ok=True)
+        truth = options.truth or options.session_dir / "truth.jsonl"
+        world = make_world(options.sample, options.microscope, options.seed, options.fidelity, truth)
+        session = Session(world, options.session_dir, operator=operator)
+    except OSError as err:
+        raise _RefusedError(f"{err.filename or options.session_dir} cannot be used: {_reason(err)}") from err
+    if options.nav:
+        try:
+            session.navigator.load(options.nav.absolute())
+        except CommandError as err:
+            raise _RefusedError(err.message) from err
+    if plan is not None:
+        session.inject(plan)
+    if options.clock == "real":
+        session.run_in_real_time()
+    return session
+
+
+def _reason(err: OSError) -> str:
+    return err.strerror or str(err)

@@ -1,0 +1,275 @@
+"""The simulator as people start it: processes, options, Ctrl-C, and the page for script authors."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mock_serialem import cli
+from mock_serialem.answers import operator_from
+from mock_serialem.faults import KINDS, faults_from
+from mock_serialem.tables import read_table
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "mock_serialem" / "README.md"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+
+
+class Simulator:
+    """A running simulator and what it has printed."""
+
+    def __init__(self, *options: str) -> None:
+        command = [sys.executable, "-m", "mock_serialem", "--port", "0", "--fidelity", "kinematic", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, encoding="utf-8")
+        self.port = int(re.search(r"port (\d+)", self.line()).group(1))  # type: ignore[union-attr]
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip()
+
+    def run(self, text: str) -> subprocess.CompletedProcess[str]:
+        """Run a script with a client module."""
+        head = f"from mock_serialem.client import install\nsem = install({self.port})\n"
+        return subprocess.run(
+            [sys.executable, "-c", head + text],
+            check=False,
+            env=ENVIRONMENT,
+            capture_output=True,
+            encoding="utf-8",
+        )
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "session"
+
+
+@pytest.fixture
+def simulator(folder: Path) -> Iterator[Simulator]:
+    started = Simulator("--session-dir", str(folder))
+    yield started
+    assert started.end() == 0
+
+
+def code_of(mark: str) -> str:
+    found = re.search(mark + r"\n```\w+\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def truth_of(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "truth.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_the_example_of_the_page(simulator: Simulator, folder: Path) -> None:
+    example = code_of("<!-- test: example -->")
+    assert len(example.splitlines()) <= 20
+    done = subprocess.run(
+        [sys.executable, "-c", example, str(simulator.port)],
+        check=True,
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert done.stdout.startswith("mean counts ")
+    assert (folder / "series.mrc").exists() and (folder / "series.mrc.mdoc").exists()
+    saved = [line for line in truth_of(folder) if line["event"] == "saved"]
+    assert [line["tilt_nominal_deg"] for line in saved] == [-3, 0, 3]
+    assert re.fullmatch(r"connection 1 from 127\.0\.0\.1:\d+: script begins", simulator.line())
+    assert "script ends after" in simulator.line()
+
+
+def test_the_files_of_the_page_are_good(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    path = tmp_path / "page.toml"
+    path.write_text(blocks[0], encoding="utf-8")
+    operator = operator_from({**read_table(path), "targets": {"lamella1": [1, 2], "lamella2": [1, 2, 0.5]}})
+    assert len(operator.rules) == 5
+    path.write_text(blocks[1], encoding="utf-8")
+    assert [fault.kind for fault in faults_from(read_table(path)).faults] == [
+        "error",
+        "kill",
+        "dewar_filling",
+        "missed_alignment",
+    ]
+    described = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(KINDS) <= described
+
+
+def test_scripts_one_after_the_other_find_the_program_as_it_was(simulator: Simulator) -> None:
+    first = simulator.run(
+        "sem.SetExposure('R', 7)\nsem.SetPersistentVar('kept', '1')\nsem.SetVariable('gone', '1')\nsem.TiltTo(5)"
+    )
+    assert first.returncode == 0, first.stderr
+    second = simulator.run(
+        "print(sem.ReportExposure('R')[0], sem.GetVariable('kept'), sem.IsVariableDefined('gone'),"
+        " round(sem.ReportTiltAngle()))"
+    )
+    assert second.stdout.split() == ["1.0", "1", "0.0", "5"], second.stderr
+
+
+def test_ctrl_c_stops_the_script_and_then_ends_the_simulator(simulator: Simulator) -> None:
+    client = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from mock_serialem.client import install\nsem = install({simulator.port})\n"
+            "try:\n  while True: sem.ReportTiltAngle()\nexcept sem.SEMexited as end: print(end)",
+        ],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert "script begins" in simulator.line()
+    simulator.process.send_signal(signal.SIGINT)
+    assert client.communicate(timeout=10)[0].strip() == "User STOP"
+    assert "STOP pressed" in simulator.line()
+    assert simulator.line().endswith("STOP")
+    # The next script is served, and a Ctrl-C without a script ends the simulator.
+    assert simulator.run("print(sem.ReportTiltAngle())").stdout.strip() == "0.0"
+    simulator.process.send_signal(signal.SIGINT)
+    assert simulator.process.wait(10) == 0
+
+
+def test_a_hung_command_ends_by_ctrl_c(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "hang"\ncommand = "TiltTo"\n', encoding="utf-8")
+    simulator = Simulator("--session-dir", str(tmp_path / "s"), "--faults", str(faults))
+    client = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from mock_serialem.client import install\ninstall({simulator.port}).TiltTo(3)",
+        ],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert "script begins" in simulator.line()
+    with pytest.raises(subprocess.TimeoutExpired):
+        client.wait(1.0)
+    simulator.process.send_signal(signal.SIGINT)
+    assert "SEMexited: User STOP" in client.communicate(timeout=10)[1]
+    assert simulator.end() == 0
+    assert [line["fault"] for line in truth_of(tmp_path / "s")] == ["hang"]
+
+
+def test_a_killed_script_and_the_next_one(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[fault]]\nkind = "kill"\nexposure = 2\nwhen = "after"\n', encoding="utf-8")
+    simulator = Simulator("--session-dir", str(tmp_path / "s"), "--faults", str(faults))
+    killed = simulator.run("sem.SetLowDoseMode(1)\nsem.R()\nprint('one', flush=True)\nsem.R()\nprint('two')")
+    assert killed.stdout.strip() == "one" and killed.returncode != 0
+    if sys.platform.startswith("linux"):
+        assert killed.returncode == -signal.SIGKILL
+    assert simulator.run("print(sem.ReportTiltAngle())").stdout.strip() == "0.0"
+    assert simulator.end() == 0
+    events = [line["event"] for line in truth_of(tmp_path / "s")]
+    assert events == ["exposure", "exposure", "killed"]
+
+
+def test_the_real_clock(tmp_path: Path) -> None:
+    simulator = Simulator("--session-dir", str(tmp_path / "s"), "--clock", "real")
+    text = "import time\nt = time.monotonic()\nsem.Delay(0.7, 's')\nprint(time.monotonic() - t >= 0.7)\nsem.Delay(50)"
+    client = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"from mock_serialem.client import install\nsem = install({simulator.port})\n{text}",
+        ],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert "script begins" in simulator.line()
+    with pytest.raises(subprocess.TimeoutExpired):
+        client.wait(1.5)
+    simulator.process.send_signal(signal.SIGINT)
+    said, complaint = client.communicate(timeout=10)
+    assert said.strip() == "True" and "User STOP" in complaint
+    assert simulator.end() == 0
+
+
+def test_operator_and_navigator_files(tmp_path: Path) -> None:
+    operator = tmp_path / "answers.toml"
+    operator.write_text(
+        '[[answer]]\ncommand = "EnterString"\nprompt = "lamella"\nvalue = "L3"\n', encoding="utf-8"
+    )
+    items = tmp_path / "items.nav"
+    items.write_text(
+        "AdocVersion = 2.00\n\n[Item = 7]\nColor = 0\nStageXYZ = 1 2 3\nNumPts = 1\nRegis = 1\nType = 0\n"
+        "MapID = 100007\nPtsX = 1\nPtsY = 2\n",
+        encoding="utf-8",
+    )
+    simulator = Simulator(
+        "--session-dir", str(tmp_path / "s"), "--operator", str(operator), "--nav", str(items)
+    )
+    done = simulator.run(
+        "sem.EnterString('name', 'Name of the lamella')\nprint(sem.GetVariable('name'), sem.ReportNumTableItems())\n"
+        "sem.EnterString('x', 'Something unexpected')"
+    )
+    assert done.stdout.split() == ["L3", "1.0"]
+    assert "no answer to: Something unexpected" in done.stderr
+    assert simulator.end() == 0
+
+
+REFUSED = [
+    (["--port", "99999"], "port 99999"),
+    (["--nav", "nowhere.nav"], "nowhere.nav"),
+    (["--operator", "nowhere.toml"], "nowhere.toml"),
+    (["--operator", "bad.toml"], "bad.toml"),
+    (["--faults", "bad.toml"], "bad.toml"),
+    (["--session-dir", "bad.toml"], "bad.toml"),
+    (["--truth", "no/such/folder/truth.jsonl"], "truth.jsonl"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "named"), REFUSED)
+def test_what_cannot_be_used_is_said_in_one_sentence(
+    arguments: list[str],
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.toml").write_text("[[nothing", encoding="utf-8")
+    assert cli.main(arguments) == 1
+    text = capsys.readouterr().err
+    assert text.startswith("mock_serialem: ") and named in text and text.count("\n") == 1
+
+
+def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["--port", str(port), "--session-dir", str(tmp_path)]) == 1
+    assert f"port {port}" in capsys.readouterr().err
+
+
+def test_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--commands"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "simulated     Record" in lines
+    assert "simulated     R  (same as Record)" in lines
+    assert "not simulated ZemlinTableau" in lines
+    simulated = sum(line.startswith("simulated") for line in lines)
+    assert lines[-1].startswith(f"{simulated} of {len(lines) - 1} commands")
