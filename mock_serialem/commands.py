@@ -170,8 +170,8 @@ def _number(name: str, place: int, arg: object) -> float:
         return arg
     if not (hasattr(type(arg), "__float__") or hasattr(type(arg), "__index__")):
         raise TypeError(f"{name}() argument {place} must be real number, not {type(arg).__name__}")
-    # An array has __float__ too, but only one with a single value and no axis is a number.
-    if getattr(arg, "ndim", 0) != 0:
+    # An array has __float__ too, but only one with a single value and no axis is a number; a NumPy text is none.
+    if getattr(arg, "ndim", 0) != 0 or isinstance(arg, (str, bytes)):
         raise TypeError(f"{name}() argument {place} must be real number, not {type(arg).__name__}")
     try:
         return float(arg)  # type: ignore[arg-type]
