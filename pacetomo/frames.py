@@ -24,7 +24,8 @@ focus lowered by dz: focus to set = focus at the tracking target - change of the
 
 *Shifts of targets picked at tilt 0* shrink along Y at the start tilt by
 `cos(pretilt cos(rotation) + start) / cos(pretilt cos(rotation))`, unless the target file says with
-`tiltTargets` at which tilt they were picked.
+`tiltTargets` at which tilt they were picked. `geometry.SamplePlane.seen` projects the plane itself: the same
+without rotation, and right with it.
 
 *Residual*: where a target is seen minus the image centre, at exposure, in the specimen frame, in nm.
 

@@ -1,0 +1,28 @@
+import re
+
+import pytest
+
+from pacetomo.errors import PaceError
+from pacetomo.scripts import script_names, script_path
+from pacetomo.settings_table import SETTING_ROWS
+
+
+def test_the_settings_block_names_every_setting_with_its_default():
+    text = script_path("acquire").read_text(encoding="utf-8")
+    named = dict(re.findall(r"(\w+)=([^,\s]+)", text))
+    named.pop("settings_file")
+    assert set(named) == set(SETTING_ROWS)
+    for name, row in SETTING_ROWS.items():
+        assert row.kind(named[name].strip('"')) == row.default or named[name] == str(row.default)
+
+
+@pytest.mark.parametrize("name", script_names())
+def test_scripts_are_what_serialem_takes(name):
+    """Plain ASCII without backslashes, the interpreter line first, directives without a blank."""
+    text = script_path(name).read_text(encoding="ascii")
+    assert text.startswith("#!Python\n#ScriptName ") and "\\" not in text and "print(" not in text
+
+
+def test_other_names_are_refused():
+    with pytest.raises(PaceError, match="acquire"):
+        script_path("fly")
