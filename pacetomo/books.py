@@ -69,7 +69,9 @@ class Books:
     def reference(self, exposure: Exposure) -> tuple[int, XY] | None:
         """Section to align this image to, and where in it the target was seen relative to its centre (µm).
 
-        The latest image on this branch whose own alignment could be trusted; None before the target's first image.
+        The latest image on this branch; None before the target's first. Where its own alignment could not be used the
+        target counts as centred in it: holding on to the last good image instead loses more targets on a stage that
+        jumps, because ever more tilted images are compared.
         """
         return self._references.get((exposure.target, _SIDES[exposure.branch][0]))
 
@@ -103,9 +105,7 @@ class Books:
         for side in _SIDES[exposure.branch]:
             record = model.export(exposure.target, Branch(side))
             old = self.state.numbered(exposure.target).branch(side) or BranchState()
-            if residual_um is not None:
-                self._references[exposure.target, side] = (old.section, residual_um)
-            reference, off_centre = self._references[exposure.target, side]
+            self._references[exposure.target, side] = (old.section, residual)
             new = replace(
                 old,
                 shift_um=record.shift_um,
@@ -120,8 +120,7 @@ class Books:
                 extra=(
                     ("tilt", repr(record.tilt_deg)),
                     ("fromAngles", ",".join(repr(move.from_deg) for move in record.moves)),
-                    ("reference", str(reference)),
-                    ("offCentre", f"{off_centre.x!r},{off_centre.y!r}"),
+                    ("offCentre", f"{residual.x!r},{residual.y!r}"),
                 ),
             )
             self.state = self.state.with_branch(exposure.target, side, new)
