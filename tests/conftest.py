@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import settings
 HERE = Path(__file__).resolve().parent
 # Tests are imported from their files, so the module of strategies has to be found by its own name.
 sys.path.append(str(HERE))
+
+# A program started in the background ignores Ctrl-C, and so would all that tests start to interrupt it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=60)
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)

@@ -48,8 +48,14 @@ class Simulator:
         )
 
     def end(self) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+        for _ in range(3):  # the first Ctrl-C may still find the last script in control, and is its STOP then
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(5)
+                break
+            except subprocess.TimeoutExpired:
+                continue
         status = self.process.wait(10)
         assert self.process.stdout is not None
         self.process.stdout.close()
@@ -145,6 +151,8 @@ def test_ctrl_c_stops_the_script_and_then_ends_the_simulator(simulator: Simulato
     assert simulator.line().endswith("STOP")
     # The next script is served, and a Ctrl-C without a script ends the simulator.
     assert simulator.run("print(sem.ReportTiltAngle())").stdout.strip() == "0.0"
+    assert "script begins" in simulator.line()
+    assert "ends" in simulator.line()  # until then a Ctrl-C is that script's STOP
     simulator.process.send_signal(signal.SIGINT)
     assert simulator.process.wait(10) == 0
 
