@@ -95,7 +95,16 @@ def acquire_area(
             return _run(scope, item, job, number, journal)
     finally:
         scope.end()
-        scope.save_log(files.folder / f"{files.root}.log")
+        _keep_log(scope, files.folder / f"{files.root}.log")
+
+
+def _keep_log(scope: Microscope, path: Path) -> None:
+    """Save the operator's log beside the images; an earlier one is kept, and failing to save costs no area."""
+    try:
+        move_aside(path, scope.wait)
+        scope.save_log(path)
+    except PaceError as err:
+        scope.tell(f"Warning: the log is not saved ({err})", Level.WARNING)
 
 
 def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:

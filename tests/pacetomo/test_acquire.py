@@ -209,6 +209,15 @@ def test_the_microscope_is_left_as_it_was(scope):
     assert (scope.tilt, scope.focus, scope.open) == (1.5, -0.7, None)
 
 
+def test_an_earlier_log_is_kept_and_a_log_that_cannot_be_saved_costs_no_area(scope):
+    (scope.folder_path / "area.log").write_text("earlier")
+    scope.fail["save_log", None, None] = ScopeError("no log window")
+    acquire(scope)
+    assert [path.read_text() for path in scope.folder_path.glob("area.log*")] == ["earlier"]
+    assert journal(scope, "run_end")[-1]["state"] == "finished"
+    assert any("no log window" in text for text in scope.told)
+
+
 def test_an_incomplete_run_keeps_its_state_and_says_so(scope):
     scope.fail["record", 2, 3] = ScopeError("the camera timed out")
     acquire(scope)
