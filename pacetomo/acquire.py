@@ -79,8 +79,8 @@ def acquire_area(
     files = AreaFiles(scope.folder() / item.note.strip())
     targets, resolved = _read(files, settings_file, script_settings)
     number = _next_run(files)
-    scope.begin(resolved.settings.imageShiftLimit)
-    try:
+    try:  # a beginning that fails half way is undone, too
+        scope.begin(resolved.settings.imageShiftLimit)
         job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
         problems = _refuse_or_warn(scope, job)
         for target in job.active:  # existing images are never overwritten

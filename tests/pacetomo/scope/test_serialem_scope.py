@@ -11,17 +11,20 @@ from pacetomo.frames import XY
 from pacetomo.scope.protocol import Level, Missing
 from pacetomo.scope.serialem_scope import SerialEMScope, connect
 
-SOURCE = Path(facade.__file__).read_text(encoding="utf-8")
+SOURCES = sorted(Path(facade.__file__).parent.glob("serialem_*.py"))
 NEEDS_A_NEWER_SERIALEM = {"SetNextLogOutputStyle"}  # asked for only where the version has it
 
 
 def commands_used():
-    """(command, its arguments as far as the source tells their number, line) of every call in the facade."""
+    """(command, its arguments as far as the source tells their number, place) of every call in the facade."""
     found = []
-    for node in ast.walk(ast.parse(SOURCE)):
+    nodes = [
+        (path, node) for path in SOURCES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    for path, node in nodes:
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
-        place = {"_do": 1, "_matrix": 0}.get(node.func.attr)
+        place = {"_do": 1, "_put_back": 1, "_matrix": 0}.get(node.func.attr)
         if place is None or len(node.args) <= place:
             continue
         name = node.args[place]
@@ -29,7 +32,7 @@ def commands_used():
         for constant in names:
             if isinstance(constant, ast.Constant):
                 arguments = [ast.Constant(0)] if node.func.attr == "_matrix" else node.args[place + 1 :]
-                found.append((constant.value, arguments, node.lineno))
+                found.append((constant.value, arguments, f"{path.name}:{node.lineno}"))
     return found
 
 
@@ -37,17 +40,17 @@ def test_many_commands_are_found_in_the_source():
     assert len({name for name, _, _ in commands_used()}) > 45
 
 
-@pytest.mark.parametrize(("name", "arguments", "line"), commands_used())
-def test_every_command_exists_with_these_arguments_from_4_1_on(name, arguments, line):
+@pytest.mark.parametrize(("name", "arguments", "place"), commands_used())
+def test_every_command_exists_with_these_arguments_from_4_1_on(name, arguments, place):
     info = TABLE[name]
     if not any(isinstance(argument, ast.Starred) for argument in arguments):
-        assert info.min_args <= len(arguments) <= len(info.letters), f"{name} in line {line}"
+        assert info.min_args <= len(arguments) <= len(info.letters), f"{name} in {place}"
     for letter, argument in zip(info.letters.upper(), arguments):
         if isinstance(argument, ast.Constant):
             kinds = {"D": (int, float), "I": int, "S": str}[letter]
-            assert isinstance(argument.value, kinds), f"{name} in line {line}"
+            assert isinstance(argument.value, kinds), f"{name} in {place}"
     if name not in NEEDS_A_NEWER_SERIALEM:
-        assert tuple(map(int, info.since.split("."))) <= (4, 1), f"{name} in line {line}"
+        assert tuple(map(int, info.since.split("."))) <= (4, 1), f"{name} in {place}"
 
 
 class Sem:
@@ -139,6 +142,7 @@ def test_beam_tilt_is_put_back_even_when_the_camera_fails():
         SpecimenToISMatrix=IDENTITY,
         SetImageShift=0.0,
         IsVersionAtLeast=1.0,
+        ReportImageShift=(0.0, 0.0),
         R=Sem.SEMerror("timeout"),
     )
     scope = SerialEMScope(sem)
@@ -196,6 +200,7 @@ def test_the_limit_of_the_settings_holds_to_the_micrometre():
         ReportTargetDefocus=0.0,
         ReportTiltAngle=0.0,
         IsVersionAtLeast=1.0,
+        ReportImageShift=(0.0, 0.0),
         SpecimenToISMatrix=IDENTITY,
         SetImageShift=0.0,
     )
@@ -228,6 +233,7 @@ def test_everything_else_is_restored_when_one_thing_cannot_be():
         ReportTargetDefocus=-4.0,
         ReportTiltAngle=2.0,
         IsVersionAtLeast=1.0,
+        ReportImageShift=(1.5, -0.5),
     )
     scope = SerialEMScope(sem)
     scope.begin(20.0)

@@ -1,0 +1,104 @@
+"""SerialEM's commands, run so that each failure says what was being done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pacetomo.errors import ScopeError
+from pacetomo.frames import Matrix2
+from pacetomo.scope.protocol import Level
+
+_STYLES = {Level.DETAIL: (0, 1), Level.GOOD: (0, 3), Level.WARNING: (1, 6), Level.ERROR: (1, 2)}
+"""Level -> style and colour of SetNextLogOutputStyle."""
+
+
+class SerialEMCommands:
+    """What all parts of the facade share: running commands, talking, and undoing at the end what was changed.
+
+    Parameters
+    ----------
+    sem : module
+        The functions of a `serialem` module (the real one or a simulated one).
+    """
+
+    def __init__(self, sem: Any) -> None:
+        self._sem = sem
+        self._has_styles: bool | None = None
+        self._undos: dict[str, Callable[[], object]] = {}
+
+    def switch_off_message_boxes(self) -> None:
+        """Let failing commands raise at once: otherwise they wait at a message box, all night."""
+        self._do("switching off message boxes", "NoMessageBoxOnError", 1)
+
+    def _do(self, doing: str, command: str, *arguments: float | int | str) -> Any:
+        """Run a command; a failure says what was being done and which command refused."""
+        try:
+            return getattr(self._sem, command)(*arguments)
+        except self._sem.SEMerror as err:
+            said = " ".join(
+                str(err).replace("*", " ").replace("SCRIPT ERROR WITH THIS MESSAGE:", " ").split()
+            )
+            raise ScopeError(f"{doing}: SerialEM's {command} failed ({said or 'no reason given'})") from err
+
+    def _undo_at_end(self, name: str, step: Callable[[], object]) -> None:
+        """Have a step done when the run ends, however it does.
+
+        Of several steps of one name the first stays: it knows the state to come back to. Steps run in reverse order
+        of their registration, each even if another failed.
+        """
+        self._undos.setdefault(name, step)
+
+    def _put_back(self, doing: str, command: str, *arguments: float | int | str) -> None:
+        """Have a command run at the end."""
+        self._undo_at_end(doing, lambda: self._do(doing, command, *arguments))
+
+    def _undo_now(self, name: str) -> None:
+        """Do a step before the end, if it was registered."""
+        step = self._undos.pop(name, None)
+        if step is not None:
+            step()
+
+    # talking and waiting
+
+    def clock_s(self) -> float:
+        return float(self._do("reading the clock", "ReportTickTime"))
+
+    def wait(self, seconds: float) -> None:
+        if seconds > 0:
+            self._do("waiting", "Delay", float(seconds), "sec")
+
+    def tell(self, text: str, level: Level = Level.INFO) -> None:
+        if self._has_styles is None:
+            self._has_styles = self._is_at_least("40200")
+        if level in _STYLES and self._has_styles:
+            self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
+        self._do("writing to the log", "Echo", _plain(text))
+
+    def save_log(self, path: Path) -> None:
+        self._do("saving the log", "SaveLog", 1, str(path))
+
+    def show_progress(self, text: str) -> None:
+        self._do("showing the progress", "SetStatusLine", 1, _plain(text))
+
+    def _go_to_record(self) -> None:
+        self._do("going to the Record area", "GoToLowDoseArea", "R")
+
+    def _matrix(self, command: str) -> Matrix2:
+        values = self._do("reading a calibration", command, 0)
+        if not any(values):
+            raise ScopeError(
+                f"{command} is not calibrated at this magnification: calibrate image and stage shift"
+            )
+        return Matrix2(*values)
+
+    def _is_at_least(self, version: str) -> bool:
+        return bool(self._do("asking for the version", "IsVersionAtLeast", version))
+
+
+def _plain(text: str) -> str:
+    """Text in ASCII: SerialEM's windows do not show what lies beyond it."""
+    for sign, instead in (("µ", "u"), ("°", " deg"), ("Å", "A"), ("²", "^2"), ("…", "..."), ("±", "+-")):
+        text = text.replace(sign, instead)
+    return text.encode("ascii", "replace").decode("ascii")
