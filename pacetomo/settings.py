@@ -19,7 +19,6 @@ from pathlib import Path
 from pacetomo.errors import SettingsError
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
 from pacetomo.settings_table import (
-    NOT_SUPPORTED_YET,
     SELECTION_NAMES,
     SETTING_ROWS,
     SettingRow,
@@ -179,6 +178,10 @@ def parse_setting_text(name: str, text: str) -> SettingValue:
             return text == "1"
         answer = parse_bool(text)
         return text if answer is None else answer
+    if row.kind is tuple:
+        parts = [parse_int(part) for part in text.strip("[]()").replace(",", " ").split()]
+        if len(parts) == 2 and parts[0] is not None and parts[1] is not None:
+            return parts[0], parts[1]
     whole = parse_int(text)
     number = parse_float(text) if whole is None else whole
     return text if number is None else number
@@ -215,6 +218,8 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
         if isinstance(value, str) and (row.choices is None or value in row.choices):
             return value
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")
+    if row.kind is tuple:
+        return _checked_pair(row, value)
     number = _number(value)
     unit = f" in {row.unit}" if row.unit else ""
     if number is None:
@@ -224,6 +229,19 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
     if (row.low is not None and number < row.low) or (row.high is not None and number > row.high):
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is allowed")
     return int(number) if row.kind is int else number
+
+
+def _checked_pair(row: SettingRow, value: object) -> tuple[int, int]:
+    """Return a pair of whole numbers; one number stands for both."""
+    parts = value if isinstance(value, (list, tuple)) else (value, value)
+    numbers = [_number(part) for part in parts]
+    if len(numbers) != 2 or any(number is None or not number.is_integer() for number in numbers):
+        raise SettingsError(f"{row.name} is {_shown(value)}, one or two whole numbers are needed")
+    first, second = (int(number or 0) for number in numbers)
+    for number in (first, second):
+        if not (row.low or 0) <= number <= (row.high or number):
+            raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is allowed")
+    return first, second
 
 
 def _shown(value: object) -> str:
@@ -248,9 +266,6 @@ def _unknown(name: object, layer: SettingsLayer) -> str:
     """Return a sentence about a name that is no setting."""
     place = layer.place(name) if isinstance(name, str) else layer.origin
     effect = "; it has no effect" if layer.lenient else ""
-    if name in NOT_SUPPORTED_YET:
-        advice = effect or "; remove it"
-        return f"{place}: the setting {name} is known to PACEtomo but not supported by this version{advice}"
     by_lower_case = {known.lower(): known for known in SETTING_ROWS}
     close = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
     hint = f"; did you mean {by_lower_case[close[0]]}?" if close else ""
@@ -261,18 +276,28 @@ def _contradictions(values: Mapping[str, SettingValue], origins: Mapping[str, st
     """Yield a sentence for each pair of valid values that exclude each other."""
 
     def number(name: str) -> float:
-        return float(values[name])
+        return float(values[name])  # type: ignore[arg-type]  # only asked for numbers
 
     def said(*names: str) -> str:
         return ", ".join(f"{name} {number(name):g} ({origins[name]})" for name in names)
 
+    # autoStartTilt finds the start tilt later, and within the range.
     start, lowest, highest = number("startTilt"), number("minTilt"), number("maxTilt")
     if not lowest < highest:
         yield f"minTilt must be below maxTilt: {said('minTilt', 'maxTilt')}"
-    elif not lowest <= start <= highest:
+    elif not lowest <= start <= highest and not values["autoStartTilt"]:
         yield f"startTilt must lie between minTilt and maxTilt: {said('startTilt', 'minTilt', 'maxTilt')}"
     elif number("step") > max(highest - start, start - lowest) * (1 + 1e-9):
         yield f"step is so large that no second tilt fits: {said('step', 'startTilt', 'minTilt', 'maxTilt')}"
+    if not all(side % 2 for side in values["tgtMntSize"]):  # type: ignore[union-attr]
+        yield f"both sides of tgtMntSize must be odd: {values['tgtMntSize']} ({origins['tgtMntSize']})"
+    if number("minExpTime") > number("maxExpTime") > 0:
+        yield f"minExpTime must not be above maxExpTime: {said('minExpTime', 'maxExpTime')}"
+    if values["addAF"] and values["offTargetAF"] != "never":
+        yield (
+            "autofocus is wanted at the tracking target and beside it, choose one: "
+            f"addAF ({origins['addAF']}), offTargetAF ({origins['offTargetAF']})"
+        )
     if number("minDefocus") != number("maxDefocus") and number("stepDefocus") == 0:
         yield (
             "stepDefocus must be above 0 to spread the defocus: "

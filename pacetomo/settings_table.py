@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Union
 
-SettingValue = Union[bool, int, float, str]
+SettingValue = Union[bool, int, float, str, "tuple[int, int]"]
 
 
 def setting(
@@ -23,7 +23,7 @@ def setting(
 
     Parameters
     ----------
-    default : bool, int, float or str
+    default : bool, int, float, str or pair of int
         Its value when nobody says otherwise; its type is the type of the setting.
     unit : str
         Unit of the value, "" where it has none.
@@ -43,11 +43,13 @@ class Settings:
     """What an acquisition does; every value checked. Made by `pacetomo.settings.resolve_settings`."""
 
     # Attribute names are the public names of the settings, spelled as in PACEtomo.
-    startTilt: float = setting(0.0, "deg", -80, 80, "tilt at which every series starts")  # noqa: N815
-    minTilt: float = setting(-60.0, "deg", -80, 80, "lowest tilt")  # noqa: N815
-    maxTilt: float = setting(60.0, "deg", -80, 80, "highest tilt")  # noqa: N815
+
+    # tilt scheme
+    startTilt: float = setting(0.0, "deg", -80, 80, "tilt at which every series starts")
+    minTilt: float = setting(-60.0, "deg", -80, 80, "lowest tilt")
+    maxTilt: float = setting(60.0, "deg", -80, 80, "highest tilt")
     step: float = setting(3.0, "deg", 0.01, 60, "angle between neighbouring tilts")
-    groupSize: int = setting(  # noqa: N815
+    groupSize: int = setting(
         2, "tilts", 1, 1000, "tilts in a row on one side before a dose-symmetric series changes sides"
     )
     scheme: str = setting(
@@ -56,118 +58,280 @@ class Settings:
         None,
         None,
         "order of the tilts",
-        choices=("dose-symmetric", "bidirectional", "unidirectional"),
+        choices=("dose-symmetric", "bidirectional", "unidirectional", "growing-groups"),
     )
-    tiltTargets: float = setting(  # noqa: N815
-        0.0, "deg", -80, 80, "stage tilt at which the targets were picked"
+    alternateTo: float = setting(
+        30.0,
+        "deg",
+        0,
+        160,
+        "growing-groups: how far from the start tilt sides alternate; beyond, one side is finished first",
     )
-    minDefocus: float = setting(  # noqa: N815
+    tiltTargets: float = setting(0.0, "deg", -80, 80, "stage tilt at which the targets were picked")
+    autoStartTilt: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "start at the tilt, in whole steps, at which the sample plane is level (startTilt is not used)",
+    )
+
+    # defocus
+    minDefocus: float = setting(
         -5.0, "µm", -100, 100, "one end of the defocus range over targets; negative is underfocus"
     )
-    maxDefocus: float = setting(  # noqa: N815
+    maxDefocus: float = setting(
         -5.0, "µm", -100, 100, "other end of the defocus range over targets; negative is underfocus"
     )
-    stepDefocus: float = setting(  # noqa: N815
-        0.5, "µm", 0, 100, "step of defocus from one target to the next"
-    )
-    zeroDefocus: float = setting(  # noqa: N815
+    stepDefocus: float = setting(0.5, "µm", 0, 100, "step of defocus from one target to the next")
+    zeroDefocus: float = setting(
         0.0, "µm", -100, 100, "defocus of the images at the start tilt; 0 for that of the other images"
     )
-    focusSlope: float = setting(  # noqa: N815
+    focusSlope: float = setting(
         0.0, "µm/deg", -1, 1, "empirical linear focus correction, added per degree of tilt above the start"
     )
-    delayIS: float = setting(  # noqa: N815
-        0.3, "s", 0, 60, "pause between image shift and exposure"
+
+    # time and exposure
+    delayIS: float = setting(0.3, "s", 0, 60, "pause between image shift and exposure")
+    delayTilt: float = setting(0.3, "s", 0, 600, "pause after a tilt of the stage")
+    zeroExpTime: float = setting(
+        0.0, "s", 0, 600, "exposure of the images at the start tilt; 0 for that of the other images"
     )
-    delayTilt: float = setting(0.3, "s", 0, 600, "pause after a tilt of the stage")  # noqa: N815
-    zeroExpTime: float = setting(  # noqa: N815
-        0.0, "s", 0, 600, "exposure of the images at the start tilt; 0 for that of Record"
+    exposureScaling: str = setting(
+        "constant",
+        "",
+        None,
+        None,
+        "exposure over tilt: the same, or longer with the path through the sample",
+        choices=("constant", "cosine"),
     )
+    exposurePower: float = setting(
+        1.0, "", 0, 5, "exposureScaling cosine: exposure grows as 1/cos(tilt) to this power"
+    )
+    totalDose: float = setting(
+        0.0,
+        "e/Å²",
+        0,
+        10000,
+        "dose of a whole series to which exposures are scaled; 0 to leave Record's exposure at the start tilt",
+    )
+    minExpTime: float = setting(0.0, "s", 0, 600, "shortest exposure that scaling may give; 0 for no limit")
+    maxExpTime: float = setting(0.0, "s", 0, 600, "longest exposure that scaling may give; 0 for no limit")
+
+    # tracking target
+    trackExpTime: float = setting(
+        0.0, "s", 0, 600, "exposure of the tracking target's images; 0 for that of the others"
+    )
+    trackDefocus: float = setting(
+        0.0, "µm", -100, 100, "defocus of the tracking target; 0 for its share of the range"
+    )
+    trackMag: float = setting(
+        0.0, "x", 0, 1000000, "nominal magnification of the tracking target's images; 0 for that of Record"
+    )
+    trackTwice: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "take a first image of the tracking target at each tilt to centre it for the one that is kept in its series",
+    )
+    trackUseTrial: bool = setting(
+        False, "", None, None, "image the tracking target in the Trial area instead of Record"
+    )
+
+    # geometry
     pretilt: float = setting(
         0.0, "deg", -80, 80, "tilt of the sample plane against the stage, about the tilt axis"
     )
     rotation: float = setting(
         0.0, "deg", -180, 180, "rotation of the pretilt's axis against the tilt axis, counter-clockwise"
     )
-    beamTiltComp: bool = setting(  # noqa: N815
+    measureGeo: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "measure pretilt and rotation by autofocus at the geometry points, or between the targets of a pattern",
+    )
+
+    # pattern
+    tgtPattern: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "the targets are a pattern that was copied to this stage position: there are no references of their own",
+    )
+    alignToP: bool = setting(
+        False, "", None, None, "align View images to the reference of a hole in buffer P"
+    )
+    refineVec: bool = setting(
+        False, "", None, None, "correct the pattern's vectors by aligning its farthest targets to buffer P"
+    )
+    refineGeo: bool = setting(
+        False, "", None, None, "correct pretilt and rotation by CTF fits of the images at the start tilt"
+    )
+    fitLimit: float = setting(
+        30.0, "Å", 1, 1000, "refineGeo: resolution that a CTF fit must reach to be believed"
+    )
+    parabolTh: int = setting(
+        9,
+        "fits",
+        3,
+        1000,
+        "refineGeo: number of good fits from which a paraboloid takes the place of the plane",
+    )
+
+    # session
+    beamTiltComp: bool = setting(
         True, "", None, None, "compensate the beam tilt that image shift brings (coma)"
     )
-    previewAli: bool = setting(  # noqa: N815
+    addAF: bool = setting(False, "", None, None, "autofocus on the tracking target at each change of branch")
+    offTargetAF: str = setting(
+        "never",
+        "",
+        None,
+        None,
+        "when to autofocus at a place of its own beside the targets",
+        choices=("never", "branch", "tilt"),
+    )
+    offTargetAFAngle: float = setting(
+        0.0, "deg", 0, 80, "offTargetAF tilt: only at tilts at least this far from 0"
+    )
+    offTargetAFX: float = setting(
+        6.0, "µm", -50, 50, "place of that autofocus along the tilt axis, from the tracking target"
+    )
+    offTargetAFY: float = setting(
+        0.0,
+        "µm",
+        -50,
+        50,
+        "place of that autofocus across the tilt axis, from the tracking target, at tilt 0",
+    )
+    previewAli: bool = setting(
         True, "", None, None, "align every target to its Preview reference before the series; costs dose"
     )
-    viewAli: bool = setting(  # noqa: N815
+    viewAli: bool = setting(
         False, "", None, None, "align every target to its View reference before the series"
     )
-    addAF: bool = setting(  # noqa: N815
-        False, "", None, None, "autofocus on the tracking target at each change of branch"
+    realignToItem: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "find the area with SerialEM's Realign to Item instead of moving there and comparing View",
     )
-    imageShiftLimit: float = setting(  # noqa: N815
-        20.0, "µm", 0.1, 100, "largest image shift that may be applied"
+    refFromPreview: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "take a Preview of each target that has none when it has been found, as its reference",
     )
-    dataPoints: int = setting(  # noqa: N815
+    noZeroRecAli: bool = setting(
+        False, "", None, None, "do not align the images at the start tilt to the Preview references"
+    )
+
+    # output
+    sortByTilt: bool = setting(True, "", None, None, "sort finished series by tilt")
+    binFinalStack: int = setting(1, "", 1, 16, "binning of the finished series")
+    delFinalStack: bool = setting(
+        False, "", None, None, "delete finished stacks and keep only metadata and frames"
+    )
+    doCtfFind: bool = setting(False, "", None, None, "fit the CTF of each image with SerialEM's CtfFind")
+    doCtfPlotter: bool = setting(True, "", None, None, "fit the CTF of each image with IMOD's Ctfplotter")
+    extendedMdoc: bool = setting(
+        True,
+        "",
+        None,
+        None,
+        "write specimen shift, eucentric offset and residual into the metadata of each image",
+    )
+
+    # hardware
+    slowTilt: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "approach every tilt with a backlash step, for stages that do not reach large steps precisely",
+    )
+    taOffsetPos: float = setting(0.0, "µm", -20, 20, "additional tilt axis offset for tilts above the start")
+    taOffsetNeg: float = setting(0.0, "µm", -20, 20, "additional tilt axis offset for tilts below the start")
+    checkDewar: bool = setting(True, "", None, None, "wait before an image while dewars are being filled")
+    cryoARM: bool = setting(
+        False, "", None, None, "on a JEOL CRYO ARM: fill its dewars together and wait until it is done"
+    )
+    coldFEG: bool = setting(False, "", None, None, "flash a cold field-emission gun when it is due")
+    flashInterval: float = setting(
+        -1.0,
+        "h",
+        -1,
+        1000,
+        "coldFEG: hours between flashes; -1 for when dewars are filled or the microscope advises it",
+    )
+    slitInterval: float = setting(
+        0.0, "min", 0, 10000, "minutes between refinements of the energy filter slit; 0 for never"
+    )
+    checkValves: bool = setting(True, "", None, None, "see before each image that the column valves are open")
+    reopenValves: bool = setting(
+        True, "", None, None, "checkValves: open valves that have closed; False to wait until somebody does"
+    )
+    valveWait: float = setting(
+        30.0, "min", 0, 10000, "checkValves: how long to wait for the valves before the area is given up"
+    )
+
+    # limits and tracking model
+    imageShiftLimit: float = setting(20.0, "µm", 0.1, 100, "largest image shift that may be applied")
+    dataPoints: int = setting(
         4, "images", 1, 100, "latest images of a branch from which the eucentric offset is estimated"
     )
-    alignLimit: float = setting(  # noqa: N815
+    alignLimit: float = setting(
         0.5, "µm", 0.01, 10, "largest shift that an alignment between two tilts may find"
     )
-    minCounts: float = setting(  # noqa: N815
-        0.0, "counts/s", 0, 1e9, "mean counts under which a branch of a target ends; 0 for never"
+    minCounts: float = setting(
+        0.0,
+        "counts/s",
+        0,
+        1000000000.0,
+        "mean counts under which a branch of a target ends; 0 to go by each target's own history only",
     )
-    ignoreNegStart: bool = setting(  # noqa: N815
+    ignoreNegStart: bool = setting(
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
-    )
-    taOffsetPos: float = setting(  # noqa: N815
-        0.0, "µm", -20, 20, "additional tilt axis offset for tilts above the start"
-    )
-    taOffsetNeg: float = setting(  # noqa: N815
-        0.0, "µm", -20, 20, "additional tilt axis offset for tilts below the start"
     )
     tracker: str = setting(
         "single", "", None, None, "model that predicts where targets move", choices=("single",)
     )
 
+    # montage
+    tgtMontage: bool = setting(
+        False, "", None, None, "image every target as a small montage, a stack for each tile"
+    )
+    tgtMntSize: tuple[int, int] = setting((1, 1), "tiles", 1, 15, "montage: tiles along X and Y, both odd")
+    tgtMntOverlap: float = setting(
+        0.05, "", 0, 0.9, "montage: overlap of neighbouring tiles as a share of the image"
+    )
+    tgtMntXOffset: float = setting(
+        0.0,
+        "µm",
+        -5,
+        5,
+        "montage: how far tiles move along the tilt axis over the series, to spread the overlap's dose",
+    )
+    tgtMntFocusCor: bool = setting(
+        False, "", None, None, "montage: correct the focus of each tile for its height"
+    )
+    tgtTrackMnt: bool = setting(False, "", None, None, "montage: image the tracking target as a montage, too")
 
-# Names that PACEtomo's scripts and target files may hold and that this version does not act on.
-NOT_SUPPORTED_YET = frozenset(
-    {
-        "autoStartTilt",
-        "slowTilt",
-        "trackExpTime",
-        "trackDefocus",
-        "trackMag",
-        "trackTwice",
-        "trackUseTrial",
-        "measureGeo",
-        "tgtPattern",
-        "alignToP",
-        "refineVec",
-        "refineGeo",
-        "fitLimit",
-        "parabolTh",
-        "realignToItem",
-        "refFromPreview",
-        "noZeroRecAli",
-        "sortByTilt",
-        "binFinalStack",
-        "delFinalStack",
-        "doCtfFind",
-        "doCtfPlotter",
-        "extendedMdoc",
-        "checkDewar",
-        "cryoARM",
-        "coldFEG",
-        "flashInterval",
-        "slitInterval",
-        "checkValves",
-        "tgtMontage",
-        "tgtMntSize",
-        "tgtMntOverlap",
-        "tgtMntXOffset",
-        "tgtMntFocusCor",
-        "tgtTrackMnt",
-        "debug",
-    }
-)
+    # help with trouble
+    debug: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "write every command to SerialEM and what it answered into a file beside the journal",
+    )
+
 
 # Values that target selection leaves in target files for its own use (pattern half-size and lattice vectors
 # in µm).
@@ -182,8 +346,8 @@ class SettingRow(NamedTuple):
     name, unit, help : str
         Public name, unit ("" for none), one line of help.
     kind : type
-        bool, int, float or str.
-    default : bool, int, float or str
+        bool, int, float, str, or tuple for a pair of whole numbers.
+    default : bool, int, float, str or pair of int
         Value when nobody says otherwise.
     low, high : float or None
         Limits, both allowed values themselves.

@@ -10,25 +10,53 @@ acquire_here(
     # --- tilt scheme
     # startTilt=0, minTilt=-60, maxTilt=60, step=3,  # degrees
     # groupSize=2,  # tilts in a row on one side
-    # scheme="dose-symmetric",  # or "bidirectional", "unidirectional"
+    # scheme="dose-symmetric",  # or "bidirectional", "unidirectional", "growing-groups"
+    # alternateTo=30,  # degrees; growing-groups: sides alternate up to here
     # tiltTargets=0,  # stage tilt at which the targets were picked, degrees
+    # autoStartTilt=False,  # start where the sample plane is level
     # --- geometry of the sample
     # pretilt=0, rotation=0,  # degrees
+    # measureGeo=False,  # measure them by autofocus at the geometry points
     # --- defocus
     # minDefocus=-5, maxDefocus=-5, stepDefocus=0.5,  # um, spread over targets
     # zeroDefocus=0,  # um, at the start tilt; 0 as at the others
     # focusSlope=0,  # um per degree
-    # addAF=False,  # autofocus at each change of branch
-    # --- time
+    # --- time and exposure
     # delayIS=0.3, delayTilt=0.3,  # s
     # zeroExpTime=0,  # s, exposure at the start tilt; 0 as at the others
+    # exposureScaling="constant",  # or "cosine"
+    # exposurePower=1, totalDose=0,  # e/A^2; 0 to keep Record's exposure at the start tilt
+    # minExpTime=0, maxExpTime=0,  # s; 0 for no limit
+    # --- tracking target
+    # trackExpTime=0, trackDefocus=0, trackMag=0,  # s, um, nominal magnification; 0 as the others
+    # trackTwice=False, trackUseTrial=False,
+    # --- autofocus during the series
+    # addAF=False,  # at the tracking target, at each change of branch
+    # offTargetAF="never",  # beside the targets: or "branch", "tilt"
+    # offTargetAFAngle=0, offTargetAFX=6, offTargetAFY=0,  # degrees, um
     # --- finding the targets
-    # previewAli=True, viewAli=False,
+    # previewAli=True, viewAli=False, realignToItem=False,
+    # refFromPreview=False, noZeroRecAli=False,
+    # --- targets as a pattern
+    # tgtPattern=False, alignToP=False, refineVec=False,
+    # refineGeo=False, fitLimit=30, parabolTh=9,  # by CTF at the start tilt; Angstrom, fits
     # --- tracking
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
     # minCounts=0,  # counts per second; a darker target ends on that branch
-    # taOffsetPos=0, taOffsetNeg=0,  # um, further tilt axis offset of each branch
     # tracker="single",
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
+    # --- targets as small montages
+    # tgtMontage=False, tgtMntSize=(1, 1), tgtMntOverlap=0.05,
+    # tgtMntXOffset=0, tgtMntFocusCor=False, tgtTrackMnt=False,  # um
+    # --- hardware
+    # slowTilt=False, taOffsetPos=0, taOffsetNeg=0,  # um, further tilt axis offset of each branch
+    # checkDewar=True, cryoARM=False,
+    # coldFEG=False, flashInterval=-1,  # hours
+    # slitInterval=0,  # minutes
+    # checkValves=True, reopenValves=True, valveWait=30,  # minutes
+    # --- output
+    # sortByTilt=True, binFinalStack=1, delFinalStack=False,
+    # doCtfFind=False, doCtfPlotter=True, extendedMdoc=True,
+    # debug=False,
 )

@@ -1,3 +1,4 @@
+import ast
 import re
 
 import pytest
@@ -9,11 +10,11 @@ from pacetomo.settings_table import SETTING_ROWS
 
 def test_the_settings_block_names_every_setting_with_its_default():
     text = script_path("acquire").read_text(encoding="utf-8")
-    named = dict(re.findall(r"(\w+)=([^,\s]+)", text))
+    named = dict(re.findall(r"(\w+)=(\([^)]*\)|[^,\s]+)", text))
     named.pop("settings_file")
     assert set(named) == set(SETTING_ROWS)
     for name, row in SETTING_ROWS.items():
-        assert row.kind(named[name].strip('"')) == row.default or named[name] == str(row.default)
+        assert ast.literal_eval(named[name]) == row.default, name
 
 
 @pytest.mark.parametrize("name", script_names())

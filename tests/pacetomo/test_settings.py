@@ -20,7 +20,7 @@ from pacetomo.settings import (
     read_settings_toml,
     resolve_settings,
 )
-from pacetomo.settings_table import NOT_SUPPORTED_YET, SELECTION_NAMES
+from pacetomo.settings_table import SELECTION_NAMES
 
 
 def script(**values):
@@ -67,7 +67,60 @@ PUBLISHED_DEFAULTS = {
     "ignoreNegStart": True,
     "taOffsetPos": 0.0,
     "taOffsetNeg": 0.0,
+    "autoStartTilt": False,
+    "slowTilt": False,
+    "trackExpTime": 0.0,
+    "trackDefocus": 0.0,
+    "trackMag": 0.0,
+    "trackTwice": False,
+    "trackUseTrial": False,
+    "measureGeo": False,
+    "tgtPattern": False,
+    "alignToP": False,
+    "refineVec": False,
+    "refineGeo": False,
+    "fitLimit": 30.0,
+    "parabolTh": 9,
+    "realignToItem": False,
+    "refFromPreview": False,
+    "noZeroRecAli": False,
+    "sortByTilt": True,
+    "binFinalStack": 1,
+    "delFinalStack": False,
+    "doCtfFind": False,
+    "doCtfPlotter": True,
+    "extendedMdoc": True,
+    "checkDewar": True,
+    "cryoARM": False,
+    "coldFEG": False,
+    "flashInterval": -1.0,
+    "slitInterval": 0.0,
+    "tgtMontage": False,
+    "tgtMntSize": (1, 1),
+    "tgtMntOverlap": 0.05,
+    "tgtMntXOffset": 0.0,
+    "tgtMntFocusCor": False,
+    "tgtTrackMnt": False,
+    "debug": False,
 }
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [([3, 5], (3, 5)), ((1, 3), (1, 3)), (3, (3, 3)), (np.int64(5), (5, 5)), ([3.0, 1], (3, 1))],
+)
+def test_a_pair_is_two_whole_numbers_or_one_for_both(value, size):
+    assert resolve_settings(script(tgtMntSize=value)).settings.tgtMntSize == size
+
+
+@pytest.mark.parametrize("text", ["3,5", "3 5", "[3, 5]", "(3,5)"])
+def test_a_pair_in_a_target_file_is_two_numbers_in_a_line(text):
+    assert parse_setting_text("tgtMntSize", text) == (3, 5)
+
+
+@pytest.mark.parametrize("value", [[3, 4], 2, [3], [3, 5, 7], "x", [3, 2.5], [17, 3], [-1, 3], True])
+def test_what_is_no_pair_of_odd_numbers_is_refused(value):
+    assert "tgtMntSize" in refusal(script(tgtMntSize=value))
 
 
 def test_defaults_are_the_published_ones_in_value_and_type():
@@ -89,9 +142,8 @@ def test_every_setting_explains_itself():
     assert [row.name for row in describe_settings()] == [item.name for item in fields(Settings)]
 
 
-def test_no_name_is_both_supported_and_not():
+def test_names_of_target_selection_are_no_settings():
     names = {row.name for row in describe_settings()}
-    assert not names & NOT_SUPPORTED_YET
     assert not names & SELECTION_NAMES
 
 
@@ -208,14 +260,6 @@ def test_a_name_like_no_other_is_refused_without_a_hint():
 
 def test_a_name_that_is_no_text_is_refused():
     assert "there is no setting 3" in refusal(SettingsLayer("script", {3: 1}))
-
-
-@pytest.mark.parametrize("name", sorted(NOT_SUPPORTED_YET))
-def test_names_of_pacetomo_are_told_apart_from_unknown_ones(name):
-    assert "known to PACEtomo but not supported by this version" in refusal(script(**{name: 1}))
-    resolved = resolve_settings(target_file(**{name: 1}))
-    assert len(resolved.warnings) == 1
-    assert "known to PACEtomo but not supported by this version; it has no effect" in resolved.warnings[0]
 
 
 def test_an_unknown_name_in_a_target_file_is_a_warning_with_its_line():
