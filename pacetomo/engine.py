@@ -11,13 +11,17 @@ import itertools
 
 from pacetomo.books import Books
 from pacetomo.errors import ImageNotSavedError, ScopeError
+from pacetomo.focusing import Focusing
 from pacetomo.frames import XY
 from pacetomo.job import Job
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing, Shot
+from pacetomo.taking import Taken, Taking
 from pacetomo.tracking import Aim, Observation, TrackingModel
+from pacetomo.upkeep import Upkeep
+from pacetomo.watch import Watch
 
 TRACKING_REACH = 0.75
 """Share of the image's shorter side by which the tracking target may be off and still be followed."""
@@ -42,23 +46,26 @@ class Acquisition:
         self._prepared = prepared
         self._model = model
         self._books = books
-        self._compensate = job.settings.beamTiltComp and scope.can_compensate_beam_tilt()
         self._plan = tuple(exposure for exposure in job.plan if exposure.target in prepared.starts)
-        self._series = {target.number: job.files.folder / target.series for target in job.active}
-        self._refocus_um = 0.0
+        self._focusing = Focusing(scope, job, prepared, model, books)
+        self._taking = Taking(scope, job, books)
+        self._upkeep = Upkeep(scope, job.settings, books)
+        self._watch = Watch(job.settings.minCounts)
+        self._tracker = job.targets.tracking.number
 
     def run(self) -> None:
         """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
-        if self._job.settings.beamTiltComp and not self._compensate:
-            self._books.warn("beam tilt against image shift is not calibrated: beamTiltComp has no effect")
         began_s = self._scope.clock_s()
         previous = Branch.START
         tilts = len(self._job.stops)
         for stop, group in itertools.groupby(self._plan, key=lambda exposure: exposure.stop):
-            exposures = [exposure for exposure in group if not self._books.branch(exposure).skip]
+            exposures = self._in_order(
+                [exposure for exposure in group if not self._books.branch(exposure).skip]
+            )
             if not exposures:
                 continue
             branch = exposures[0].branch
+            self._upkeep.before_tilt()
             reached_deg = self._tilt(exposures)
             if reached_deg is None:
                 continue
@@ -71,12 +78,30 @@ class Acquisition:
                 of=tilts,
             )
             self._model.begin_tilt(reached_deg, branch)
-            if self._job.settings.addAF and branch is not previous and stop > 0:
-                self._focus_again(reached_deg, branch)
+            self._focusing.at_tilt(reached_deg, branch, branch is not previous and stop > 0)
             previous = branch
             for exposure in exposures:
                 self._step(exposure, reached_deg)
             self._show_progress(stop + 1, tilts, began_s)
+
+    def _in_order(self, exposures: list[Exposure]) -> list[Exposure]:
+        """Exposures of one tilt, the tracking target first; another one tracks where it has ended."""
+        own = self._job.targets.tracking.number
+        numbers = [exposure.target for exposure in exposures]
+        if own in numbers:
+            self._follow(own)
+        elif numbers and self._tracker not in numbers:
+            self._follow(numbers[0])
+        return sorted(exposures, key=lambda exposure: exposure.target != self._tracker)
+
+    def _follow(self, target: int) -> None:
+        """Have a target track for all others from here on."""
+        if target != self._tracker:
+            self._tracker = target
+            self._model.follow(target)
+            text = f"Target {target} tracks for the others from here on"
+            self._scope.tell(text)
+            self._books.note("step", name="tracking", text=text, target=target)
 
     def _tilt(self, exposures: list[Exposure]) -> float | None:
         """Tilt the stage for these exposures; None when it cannot get there, which ends the branch for all."""
@@ -111,29 +136,25 @@ class Acquisition:
             self._books.note("error", text=str(err), target=exposure.target, tilt_deg=exposure.tilt_deg)
             self._books.end_branch(exposure, str(err))
         self._books.save()
-        tracking = self._job.targets.tracking.number
-        if exposure.target == tracking and self._books.branch(exposure).skip:
-            self._books.warn(
-                "the tracking target has ended: the others follow their predictions alone", exposure
-            )
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
-        focus_um = self._focus_um(exposure, aim, tilt_deg)
-        if not self._scope.aim(aim.shift_um, focus_um, self._compensate):
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
+        if not self._taking.aim(exposure, aim.shift_um, focus_um):
             reason = f"needs an image shift of {aim.shift_um.length:.1f} µm, beyond the limit"
             self._books.end_branch(exposure, reason)
             return
         self._scope.wait(self._job.settings.delayIS)
+        self._upkeep.before_image()
         self._note_expose(exposure, aim, focus_um)
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
-        self._scope.open_series(self._series[exposure.target])
+        self._taking.open(exposure)
         try:
-            shot, section = self._record(exposure, before_e_per_a2)
+            taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
             reference = self._books.reference(exposure)
-            self._books.book(exposure, section, before_e_per_a2 + shot.dose_e_per_a2)
-            found = self._measure(exposure, reference, shot)
+            self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
+            found = self._measure(exposure, reference, taken.shot)
             self._model.observe(
                 Observation(
                     exposure.target,
@@ -148,22 +169,11 @@ class Acquisition:
             self._books.learn(exposure, self._model, focus_um, found)
             self._annotate(exposure, found)
         finally:
-            self._scope.close_series()
-        self._note_exposed(exposure, focus_um, shot, section, found, before_e_per_a2)
-        wanted_per_s = self._job.settings.minCounts
-        if wanted_per_s > 0 and shot.mean_counts < wanted_per_s * shot.exposure_s:
-            self._books.end_branch(
-                exposure, f"is dark: {shot.mean_counts:.0f} counts, {wanted_per_s:g} per second are wanted"
-            )
-
-    def _record(self, exposure: Exposure, dose_e_per_a2: float) -> tuple[Shot, int]:
-        """Take and save the image; nothing may stand between the two."""
-        zero_s = self._job.settings.zeroExpTime
-        if zero_s > 0:
-            self._scope.set_record_exposure(zero_s if exposure.branch is Branch.START else None)
-        self._scope.set_prior_dose(exposure.target, dose_e_per_a2)
-        self._scope.set_wanted_defocus(self._wanted_defocus_um(exposure))
-        return self._scope.record(frame_name=self._series[exposure.target].stem)
+            self._taking.close()
+        self._note_exposed(exposure, focus_um, taken, found, before_e_per_a2)
+        verdict = self._watch.judge(exposure.target, exposure.branch, tilt_deg, taken.shot, found)
+        if verdict is not None:
+            self._books.end_branch(exposure, verdict)
 
     def _measure(self, exposure: Exposure, reference: tuple[int, XY] | None, shot: Shot) -> XY | None:
         """Where the target is seen, relative to the image centre; None if that cannot be told.
@@ -175,46 +185,14 @@ class Acquisition:
             return None
         section, off_centre_um = reference
         limit_um = self._job.settings.alignLimit
-        if exposure.target == self._job.targets.tracking.number:
+        if exposure.target == self._tracker:
             # It must be followed wherever the stage went, as far as two images have enough in common to tell.
             limit_um = max(limit_um, TRACKING_REACH * min(shot.field_um))
-        offset = self._scope.offset_from_file(self._series[exposure.target], section, limit_um)
+        offset = self._taking.offset(exposure, section, limit_um)
         if isinstance(offset, Missing):
             self._books.warn(f"alignment not used ({offset.reason})", exposure)
             return None
         return offset.plus(off_centre_um)
-
-    # focus
-
-    def _wanted_defocus_um(self, exposure: Exposure) -> float:
-        zero_um = self._job.settings.zeroDefocus
-        if exposure.branch is Branch.START and zero_um != 0:
-            return zero_um
-        return self._job.wanted_defocus_um[exposure.target]
-
-    def _focus_um(self, exposure: Exposure, aim: Aim, tilt_deg: float) -> float:
-        """Focus to set: lower by as much as the target has risen since the start tilt."""
-        number = exposure.target
-        focus_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um
-        focus_um += self._job.settings.focusSlope * (tilt_deg - self._prepared.start_tilt_deg)
-        return focus_um + self._wanted_defocus_um(exposure) - self._job.wanted_defocus_um[number]
-
-    def _focus_again(self, tilt_deg: float, branch: Branch) -> None:
-        """Autofocus on the tracking target; what it finds holds for all targets from here on."""
-        number = self._job.targets.tracking.number
-        aim = self._model.aim(number, tilt_deg, branch)
-        expected_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um
-        self._scope.aim(aim.shift_um, expected_um, compensate_beam_tilt=False)
-        focus_um = self._scope.autofocus(self._job.wanted_defocus_um[number])
-        if isinstance(focus_um, Missing):
-            self._books.warn(
-                f"autofocus at {tilt_deg:.1f}° failed ({focus_um.reason}); the predicted focus is used"
-            )
-            return
-        self._refocus_um += focus_um - expected_um
-        text = f"Autofocus at {tilt_deg:.1f}°: focus corrected by {focus_um - expected_um:+.2f} µm"
-        self._scope.tell(text)
-        self._books.note("step", name="autofocus", text=text)
 
     # telling
 
@@ -246,8 +224,7 @@ class Acquisition:
         self,
         exposure: Exposure,
         focus_um: float,
-        shot: Shot,
-        section: int,
+        taken: Taken,
         residual_um: XY | None,
         before_e_per_a2: float,
     ) -> None:
@@ -255,14 +232,14 @@ class Acquisition:
         self._books.note(
             "exposed",
             **_where(exposure),
-            section=section,
+            section=taken.section,
             residual_nm=None if residual_um is None else [residual_um.x * 1000, residual_um.y * 1000],
             accepted=residual_um is not None,
             shift_um=list(known.shift_um),
             z0_um=known.z0_um,
             focus_um=focus_um,
-            mean_counts=shot.mean_counts,
-            dose_e_per_a2=shot.dose_e_per_a2,
+            mean_counts=taken.shot.mean_counts,
+            dose_e_per_a2=taken.shot.dose_e_per_a2,
             prior_dose_e_per_a2=before_e_per_a2,
         )
 

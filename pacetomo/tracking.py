@@ -97,6 +97,9 @@ class TrackingModel(Protocol):
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Where the target is expected."""
 
+    def follow(self, target: int) -> None:
+        """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt."""
+
     def observe(self, seen: Observation) -> None:
         """Learn from one exposure."""
 
@@ -213,6 +216,10 @@ class SingleTargetModel:
         rise = height_um(n0_um, track.z0_um, tilt_deg) - height_um(n0_um, track.z0_um, self._start_tilt_deg)
         sigma = self._sigma_um(track, tilt_deg)
         return Aim(shift, rise, sigma, 0.1 + 0.1 * abs(rise))
+
+    def follow(self, target: int) -> None:
+        """Take the shift of another target for the common one."""
+        self._tracking_target = target
 
     def observe(self, seen: Observation) -> None:
         """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
