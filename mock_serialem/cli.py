@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from mock_serialem.errors import CommandError
 from mock_serialem.faults import read_faults
 from mock_serialem.handlers import register_all
 from mock_serialem.protocol import DEFAULT_PORT
-from mock_serialem.server import LOOPBACK, Server
+from mock_serialem.server import LOOPBACK, Server, listen
 from mock_serialem.session import Session
 from mock_serialem.sim.profiles import PROFILES
 from mock_serialem.sim.world import FIDELITIES, SAMPLES, make_world
@@ -39,6 +40,10 @@ class _RefusedError(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0 when ended by the user, 1 when something given cannot be used, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        # The name of a folder may have letters that the console has not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         if options.commands:
@@ -47,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _RefusedError as err:
         print(f"mock_serialem: {err}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before the simulator waits for it, or in the middle of what another one began
+        return 0
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         sys.stderr.close()
         return 1
@@ -102,7 +109,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _natural(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from err
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} is below 0")
     return number
@@ -125,9 +135,8 @@ def _list_commands() -> int:
 
 def _say(line: str) -> None:
     try:
-        # In one piece: lines come from several threads.
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        # In one piece: lines come from several threads. There may be no standard output at all, and print knows that.
+        print(f"{line}\n", end="", flush=True)
     except OSError:
         # Nobody reads any more; the scripts are served all the same.
         return
@@ -136,16 +145,24 @@ def _say(line: str) -> None:
 def _serve(options: argparse.Namespace) -> int:
     if not 0 <= options.port <= 65535:
         raise _RefusedError(f"port {options.port} does not exist, they go from 0 to 65535")
-    session = _make_session(options)
     try:
-        server = Server(session, options.port, options.host, report=_say)
+        listener = listen(options.host, options.port)
     except OSError as err:
         raise _RefusedError(f"cannot listen on {options.host} port {options.port}: {_reason(err)}") from err
+    with listener:
+        # Only now: making a session touches the files of another simulator in the same folder and on the same port.
+        session = _make_session(options)
+        _run(Server(session, report=_say, listener=listener), session, options.host)
+    _say("SerialEM simulator ended")
+    return 0
+
+
+def _run(server: Server, session: Session, host: str) -> None:
     # A shell that starts the simulator in the background has it ignore Ctrl-C otherwise.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, _terminate)
-    _say(f"SerialEM simulator on {options.host} port {server.port}, session directory {session.directory}")
+    _say(f"SerialEM simulator on {host} port {server.port}, session directory {session.directory}")
     try:
         _wait_for_end(server, session)
     finally:
@@ -153,8 +170,6 @@ def _serve(options: argparse.Namespace) -> int:
         server.close()
         session.close()
         session.world.truth.close()
-    _say("SerialEM simulator ended")
-    return 0
 
 
 def _terminate(number: int, frame: object) -> None:
@@ -183,9 +198,14 @@ def _make_session(options: argparse.Namespace) -> Session:
         raise _RefusedError(str(err)) from err
     if options.nav and not options.nav.is_file():
         raise _RefusedError(f"there is no Navigator file {options.nav}")
+    truth = options.truth or options.session_dir / "truth.jsonl"
+    if options.session_dir.exists() and not options.session_dir.is_dir():
+        raise _RefusedError(f"{options.session_dir} is not a folder")
+    if truth.exists() and not truth.is_file():
+        # The log that was there before gets another name, which is not for folders and devices.
+        raise _RefusedError(f"{truth} is not a file that a truth log could take the place of")
     try:
         options.session_dir.mkdir(parents=True, exist_ok=True)
-        truth = options.truth or options.session_dir / "truth.jsonl"
         world = make_world(options.sample, options.microscope, options.seed, options.fidelity, truth)
         session = Session(world, options.session_dir, operator=operator)
     except OSError as err:

@@ -109,14 +109,23 @@ def _inode(local_port: int, remote_port: int) -> str | None:
 
 def _owner(link: str) -> int | None:
     """Process that has a file with this link open."""
-    for entry in Path("/proc").glob("[0-9]*/fd/*"):
+    for process in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.readlink(entry) == link:
-                return int(entry.parts[2])
+            files = os.listdir(f"/proc/{process}/fd")
         except OSError:
             # Processes come and go, and those of others cannot be read.
             continue
+        if any(_links_to(f"/proc/{process}/fd/{file}", link) for file in files):
+            return int(process)
     return None
+
+
+def _links_to(path: str, link: str) -> bool:
+    try:
+        return os.readlink(path) == link
+    except OSError:
+        # The file was closed meanwhile.
+        return False
 
 
 def _by_netstat(local_port: int, remote_port: int) -> int | None:

@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple, Union
 REGULAR, CHUNK, OK_TO_RUN, GET_IMAGE, PUT_IMAGE = 1, 2, 3, 4, 5
 """Function codes."""
 
-DISCONNECTED, STOPPED = -9, -10
-"""Return values with a meaning of their own."""
+FAILED, DISCONNECTED, STOPPED = -1, -9, -10
+"""Return values: no image can be exchanged, SerialEM is busy with another script, STOP was pressed."""
 
 NORMAL_EXIT, USER_STOP, QUIET_EXIT, COMMAND_ERROR = -123456, -234561, -654321, 1
 """Error codes of a regular command: ``Exit``, STOP, ``Exit`` without exception, and a failed command."""
@@ -119,8 +119,17 @@ def pack_request(code: int, values: Sequence[Value]) -> bytes:
     numbers = [0.0, *(0.0 if isinstance(value, str) else float(value) for value in values)]
     texts = ["", *map(_text_of, values)]
     array = struct.pack(f"<{count}i{count}d", *([0] * count), *numbers)
-    array = padded(array + b"".join(text.encode("utf-8", "surrogateescape") + b"\0" for text in texts))
+    array = padded(array + b"".join(map(_encoded, texts)))
     return message([REGULAR, code, len(values), len(array) // 4], array=array)
+
+
+def _encoded(text: str) -> bytes:
+    """NUL-terminated bytes of a text, which ends at a NUL within it; bytes that are no UTF-8 come back as they were."""
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "replace")
+    return data.partition(b"\0")[0] + b"\0"
 
 
 def _text_of(value: Value) -> str:
@@ -147,7 +156,7 @@ def unpack_request(body: bytes) -> tuple[int, list[float], list[str]]:
     if last > 64 or len(array) < 12 * count or len(array) != 4 * words:
         raise ProtocolError("the arguments of a command are incomplete")
     numbers = struct.unpack_from(f"<{count}d", array, 4 * count)
-    texts = array[12 * count :].split(b"\0")
+    texts = array[12 * count :].split(b"\0", count)
     if len(texts) < count + 1:
         raise ProtocolError("the texts of a command are incomplete")
     return code, list(numbers[1:]), [text.decode("utf-8", "surrogateescape") for text in texts[1:count]]
@@ -162,7 +171,7 @@ def pack_reply(error: int, values: Sequence[Value] | None) -> bytes:
     count = len(kept)
     flags = [int(isinstance(value, str)) for value in kept]
     numbers = [0.0 if isinstance(value, str) else float(value) for value in kept]
-    texts = b"".join(v.encode("utf-8", "surrogateescape") + b"\0" for v in kept if isinstance(v, str))
+    texts = b"".join(_encoded(value) for value in kept if isinstance(value, str))
     array = padded(struct.pack(f"<{count}i{count}d", *flags, *numbers) + texts)
     return message([0, count - 1, error, len(array) // 4], array=array)
 

@@ -36,6 +36,8 @@ class Server:
         after its ``Exit``.
     report : callable, optional
         Takes a line about each connection.
+    listener : socket, optional
+        From `listen`, instead of a port; the server closes it.
 
     Raises
     ------
@@ -50,11 +52,12 @@ class Server:
         host: str = LOOPBACK,
         for_script: bool = False,
         report: Callable[[str], None] = _say_nothing,
+        listener: socket.socket | None = None,
     ) -> None:
         self.session = session
         self._for_script = for_script
         self._report = report
-        self._socket = socket.create_server((host, port))
+        self._socket = listener or listen(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._control = Control()
         self._numbers = itertools.count(1)
@@ -110,10 +113,17 @@ class Server:
             if self._ending.is_set():
                 connection.close()
                 return
-            self._connections.add(connection)
             thread = threading.Thread(target=self._serve, args=(connection, address), daemon=True)
+            self._connections.add(connection)
+            try:
+                thread.start()
+            except RuntimeError as err:
+                # There are too many threads; those who are connected are served on.
+                self._report(f"connection from {address[0]}:{address[1]}: refused, {err}")
+                self._connections.discard(connection)
+                connection.close()
+                continue
             self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-            thread.start()
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         name = f"connection {next(self._numbers)} from {address[0]}:{address[1]}"
@@ -130,9 +140,33 @@ class Server:
             # A client that vanishes or talks nonsense loses its connection; the next one is served.
             reason = str(err)
         finally:
-            client.close(reason)
-            self._connections.discard(connection)
-            connection.close()
+            try:
+                client.close(reason)
+            finally:
+                self._connections.discard(connection)
+                connection.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Socket that listens on an address that no other program has.
+
+    Raises
+    ------
+    OSError
+        The address cannot be had.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # On Windows, SO_REUSEADDR would let two programs have the same port, and a script could reach the wrong one
+        # of simulator and microscope. Elsewhere it only means that a port which has just become free can be had.
+        own = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+        listener.setsockopt(socket.SOL_SOCKET, own, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _shut(connection: socket.socket) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import string
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ import numpy as np
 from mock_serialem import protocol
 from mock_serialem.commands import BY_CODE, NOT_GIVEN, CommandInfo, Value
 from mock_serialem.control import Control, end_client
-from mock_serialem.dispatch import execute
+from mock_serialem.dispatch import Values, execute
 from mock_serialem.errors import CommandError, ScriptExit, SEMerror, SEMexited
 from mock_serialem.files.mrc import MODES
 from mock_serialem.pictures import buffer_pixels, put_pixels
@@ -27,6 +28,9 @@ _LETTERS = string.ascii_uppercase[:20]
 _MODE_OF = {dtype: mode for mode, dtype in MODES.items()}
 
 _NO_PIXELS = np.zeros((0, 0), np.int16)
+
+# Of those that Windows has too, `poll` needs no file of its own and knows no highest number of one.
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 _DEFECTS = (
     ArithmeticError,
@@ -68,6 +72,8 @@ class Serving:
         self._session = session
         self._connection = connection
         self._stream: BinaryIO = connection.makefile("rb")
+        # Held while waiting for the client, so that nobody else looks at what arrives then.
+        self._reading = threading.Lock()
         self._control = control
         self._for_script = for_script
         self._report = report
@@ -85,9 +91,9 @@ class Serving:
         OSError
             The connection failed.
         """
-        send, stream, receive = self._connection.sendall, self._stream, protocol.receive
+        send = self._connection.sendall
         while True:
-            body = receive(stream)
+            body = self._receive()
             (function,) = protocol.longs_of(body, 1)
             if function == protocol.REGULAR:
                 send(self._command(body))
@@ -98,13 +104,19 @@ class Serving:
                 self._get_image(body)
             elif function == protocol.PUT_IMAGE:
                 self._put_image(body)
-            else:
+            elif function != protocol.CHUNK:  # nobody answers a request for more than there is
                 raise ProtocolError(f"function {function} is not known")
+
+    def _receive(self) -> bytes:
+        with self._reading:
+            return protocol.receive(self._stream)
 
     def close(self, reason: str = "disconnected") -> None:
         """Give up control and close the stream that reads from the connection."""
-        self._release(reason)
-        self._stream.close()
+        try:
+            self._release(reason)
+        finally:
+            self._stream.close()
 
     # --- control
 
@@ -142,13 +154,21 @@ class Serving:
         self._report(f"script ends after {self._count} commands: {reason}")
 
     def vanished(self) -> bool:
-        """Tell whether the client has closed its connection; a client says nothing while it waits for a reply."""
+        """Tell whether the client has closed its connection while it should wait for a reply.
+
+        Any thread may ask. A client that is listened to has not vanished: the thread that listens would know.
+        """
+        if not self._reading.acquire(blocking=False):
+            return False
         try:
-            if not select.select([self._connection], [], [], 0.0)[0]:
-                return False
-            return not self._connection.recv(1, socket.MSG_PEEK)
+            with _Selector() as selector:
+                selector.register(self._connection, selectors.EVENT_READ)
+                # What is there stays there as nobody else reads now, so this cannot block.
+                return bool(selector.select(0.0)) and not self._connection.recv(1, socket.MSG_PEEK)
         except (OSError, ValueError):
             return True
+        finally:
+            self._reading.release()
 
     def _refusal(self) -> int:
         """Return value for a client that may not do anything at present, 0 if it may."""
@@ -172,7 +192,8 @@ class Serving:
             return protocol.pack_reply(protocol.COMMAND_ERROR, [f"There is no command with code {code}"])
         self._count += 1
         try:
-            return protocol.pack_reply(0, execute(self._session, info.name, _arguments(info, numbers, texts)))
+            values = execute(self._session, info.name, _arguments(info, numbers, texts))
+            return protocol.pack_reply(0, _given(values))
         except SEMerror as err:
             return protocol.pack_reply(protocol.COMMAND_ERROR, [str(err)])
         except SEMexited:
@@ -183,9 +204,7 @@ class Serving:
                 self._release("Exit")
             return protocol.pack_reply(protocol.QUIET_EXIT if end.code else protocol.NORMAL_EXIT, None)
         except _DEFECTS as err:
-            traceback.print_exc(file=sys.stderr)
-            text = f"{info.name} failed in the simulator itself: {type(err).__name__}: {err}"
-            return protocol.pack_reply(protocol.COMMAND_ERROR, [text])
+            return protocol.pack_reply(protocol.COMMAND_ERROR, [f"{info.name} {_defect(err)}"])
 
     def _end_by_stop(self) -> None:
         """End an outside script; its client hears of STOP until it asks for control again."""
@@ -196,11 +215,10 @@ class Serving:
     # --- images
 
     def _may_exchange_images(self) -> bool:
-        if not self._refusal() and self._session.stop_pressed:
-            self._end_by_stop()
-            self._connection.sendall(protocol.message([protocol.STOPPED]))
-            return False
         refusal = self._refusal()
+        if not refusal and self._session.stop_pressed:
+            self._end_by_stop()
+            refusal = protocol.STOPPED
         if refusal:
             self._connection.sendall(protocol.message([refusal]))
         return not refusal
@@ -214,12 +232,19 @@ class Serving:
             pixels = buffer_pixels(self._session, _letter(index) + ("F" if is_fft else ""))
         except CommandError:
             pixels = _NO_PIXELS
+        except _DEFECTS as err:
+            self._warn(f"the image of a buffer could not be read: {_defect(err)}")
+            pixels = _NO_PIXELS
         if pixels.size == 0 or pixels.dtype not in _MODE_OF:
             send(protocol.message([0, 0, 0, 0, 0, 0, 0]))
             return
         rows, columns = pixels.shape
         row_bytes = columns * pixels.dtype.itemsize
         size = row_bytes * rows
+        if size > protocol.MAX_IMAGE:
+            self._warn(f"an image of {columns} x {rows} is too large to be sent")
+            send(protocol.message([protocol.FAILED]))
+            return
         chunks = -(-size // protocol.CHUNK_BYTES)
         send(
             protocol.message(
@@ -230,7 +255,7 @@ class Serving:
         step = -(-size // chunks)
         for start in range(0, size, step):
             if start:
-                (function,) = protocol.longs_of(protocol.receive(self._stream), 1)
+                (function,) = protocol.longs_of(self._receive(), 1)
                 if function != protocol.CHUNK:
                     raise ProtocolError("a request for the next part of an image was expected")
             send(data[start : start + step])
@@ -242,18 +267,40 @@ class Serving:
         dtype = MODES.get(mode)
         good = dtype is not None and columns > 0 and rows > 0 and 0 < size <= protocol.MAX_IMAGE
         if dtype is None or not good or size != columns * rows * dtype.itemsize:
-            self._connection.sendall(protocol.message([-1]))
+            self._connection.sendall(protocol.message([protocol.FAILED]))
+            return
+        try:
+            pixels = np.empty((rows, columns), dtype)
+        except MemoryError as err:
+            self._warn(f"an image of {columns} x {rows} cannot be taken: {err}")
+            self._connection.sendall(protocol.message([protocol.FAILED]))
             return
         self._connection.sendall(protocol.message([0]))
-        pixels = np.empty((rows, columns), dtype)
-        protocol.receive_into(self._stream, pixels.reshape(-1).view(np.uint8).data)
+        with self._reading:
+            protocol.receive_into(self._stream, pixels.reshape(-1).view(np.uint8).data)
         base_letter = _letter(base) if base >= 0 else ""
+        # Nothing is acknowledged after the data, so the log is the only place to say what goes wrong.
         try:
             put_pixels(self._session, pixels, _letter(target), columns, rows, base_letter, binning, flag)
         except CommandError as err:
-            # Nothing is acknowledged after the data, so the log is the only place to say it.
-            with self._session.lock:
-                self._session.log.add(f"WARNING: an image could not be put into a buffer: {err.message}")
+            self._warn(f"an image could not be put into a buffer: {err.message}")
+        except _DEFECTS as err:
+            self._warn(f"an image could not be put into a buffer: {_defect(err)}")
+
+    def _warn(self, text: str) -> None:
+        with self._session.lock:
+            self._session.log.add(f"WARNING: {text}")
+
+
+def _defect(err: Exception) -> str:
+    """Show where a defect is, and return what a script is told of it."""
+    traceback.print_exception(type(err), err, err.__traceback__, file=sys.stderr)
+    return f"failed in the simulator itself: {type(err).__name__}: {err}"
+
+
+def _given(values: Values) -> list[Value]:
+    """Reported values without the numbers that stand for none."""
+    return [value for value in values or () if isinstance(value, str) or value > NOT_GIVEN]
 
 
 def _letter(index: int) -> str:

@@ -27,10 +27,13 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
 class Simulator:
     """A running simulator and what it has printed."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, **environment: str) -> None:
         command = [sys.executable, "-m", "mock_serialem", "--port", "0", "--fidelity", "kinematic", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT, encoding="utf-8")
-        self.port = int(re.search(r"port (\d+)", self.line()).group(1))  # type: ignore[union-attr]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, env={**ENVIRONMENT, **environment}, encoding="utf-8"
+        )
+        self.first = self.line()
+        self.port = int(re.search(r"port (\d+)", self.first).group(1))  # type: ignore[union-attr]
 
     def line(self) -> str:
         assert self.process.stdout is not None
@@ -246,7 +249,9 @@ REFUSED = [
     (["--operator", "nowhere.toml"], "nowhere.toml"),
     (["--operator", "bad.toml"], "bad.toml"),
     (["--faults", "bad.toml"], "bad.toml"),
-    (["--session-dir", "bad.toml"], "bad.toml"),
+    (["--session-dir", "bad.toml"], "bad.toml is not a folder"),
+    (["--truth", "folder"], "folder is not a file"),
+    (["--host", "nosuch.invalid"], "nosuch.invalid port 0: "),
     (["--truth", "no/such/folder/truth.jsonl"], "truth.jsonl"),
 ]
 
@@ -261,16 +266,56 @@ def test_what_cannot_be_used_is_said_in_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("bad.toml").write_text("[[nothing", encoding="utf-8")
-    assert cli.main(arguments) == 1
+    Path("folder").mkdir()
+    assert cli.main(["--port", "0", *arguments]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.toml", "folder"]
     text = capsys.readouterr().err
     assert text.startswith("mock_serialem: ") and named in text and text.count("\n") == 1
 
 
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["--seed", "1.5"])
+    assert "argument --seed: '1.5' is not a whole number" in capsys.readouterr().err
+
+
+def test_letters_that_the_console_has_not(tmp_path: Path) -> None:
+    simulator = Simulator("--session-dir", str(tmp_path / "größe"), PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert simulator.first.endswith(r"gr\xf6\xdfe")
+    assert simulator.end() == 0
+
+
+@pytest.mark.parametrize("moment", ["_make_session", "_say", "_wait_for_end"])
+def test_ctrl_c_at_any_moment_ends_the_simulator_quietly(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, moment, interrupted)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    try:
+        assert cli.main(["--port", "0", "--fidelity", "kinematic", "--session-dir", str(tmp_path)]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+
+
+def test_no_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    # As of a process without a console on Windows; an AttributeError would end the simulator.
+    cli._say("nobody sees this")
+    assert cli.main(["--commands"]) == 0
+
+
 def test_a_port_in_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text("of the simulator that has the port\n", encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert cli.main(["--port", str(port), "--session-dir", str(tmp_path)]) == 1
     assert f"port {port}" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [truth]
 
 
 def test_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,3 +66,17 @@ def test_a_connection_that_is_lost_already() -> None:
     first.close()
     second.close()
     assert end_client(second) == "connection lost already"
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the system does not say whose a connection is"
+)
+def test_a_process_that_ends_while_the_right_one_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_one_that_has_gone(path: str) -> list[str]:
+        return ["999999999", *listdir(path)] if path == "/proc" else listdir(path)
+
+    listdir = os.listdir
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with socket.create_connection(server.getsockname()), server.accept()[0] as here:
+            monkeypatch.setattr(os, "listdir", with_one_that_has_gone)
+            assert _process_behind(here) == os.getpid()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -104,3 +105,26 @@ def test_a_connection_that_ends_within_a_message() -> None:
     for end in (0, 3, 10, len(data) - 1):
         with pytest.raises(ProtocolError, match="closed"):
             protocol.receive(io.BytesIO(data[:end]))
+
+
+def test_a_text_ends_at_a_nul_within_it() -> None:
+    assert protocol.unpack_reply(protocol.pack_reply(0, ["a\0b", "c"])[4:])[2] == ["a", "c"]
+
+
+def test_bytes_of_other_encodings_come_back_and_what_no_bytes_stand_for_does_not_fail() -> None:
+    body = protocol.pack_request(3, ["v", "gr\udcf6\udcdfe"])[4:]
+    assert b"gr\xf6\xdfe\0" in body
+    (_, text) = protocol.unpack_request(body)[2]
+    assert b"gr\xf6\xdfe\0" in protocol.pack_reply(0, [text])
+    assert b"?x\0" in protocol.pack_reply(1, ["\ud800x"])
+
+
+def test_a_message_full_of_nuls_costs_a_few_times_its_size_at_most() -> None:
+    words = 500_000
+    body = struct.pack("<4i", protocol.REGULAR, 3, 2, words) + bytes(4 * words)
+    tracemalloc.start()
+    try:
+        assert protocol.unpack_request(body) == (3, [0.0, 0.0], ["", ""])
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(body)
+    finally:
+        tracemalloc.stop()

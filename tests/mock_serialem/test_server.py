@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from mock_serialem.commands import TABLE
-from mock_serialem.server import Server
+from mock_serialem.pictures import buffer_pixels
+from mock_serialem.server import LOOPBACK, Server, listen
 from mock_serialem.session import Session
 
 
@@ -133,7 +135,7 @@ def test_variables_last_as_long_as_control(raw: Raw, server: Server, session: Se
 def test_getting_an_image(raw: Raw, session: Session) -> None:
     raw.command("T")
     raw.send(4, 0, 0)
-    pixels = session.buffers.get("A").pixels
+    pixels = buffer_pixels(session, "A")
     rows, columns = pixels.shape
     size = pixels.nbytes
     assert raw.reply() == struct.pack("<7i", 0, 1, 2 * columns, columns, rows, size, 1)
@@ -143,12 +145,12 @@ def test_getting_an_image(raw: Raw, session: Session) -> None:
 
 
 def test_a_large_image_comes_in_chunks(raw: Raw, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_serialem.protocol.CHUNK_BYTES", 1000)
+    monkeypatch.setattr("mock_serialem.protocol.CHUNK_BYTES", 100_000)
     raw.command("T")
-    pixels = session.buffers.get("A").pixels
+    pixels = buffer_pixels(session, "A")
     raw.send(4, 0, 0)
     chunks = struct.unpack("<7i", raw.reply())[6]
-    assert chunks == -(-pixels.nbytes // 1000) > 1
+    assert chunks == -(-pixels.nbytes // 100_000) > 1
     step = -(-pixels.nbytes // chunks)
     data = raw.exactly(min(step, pixels.nbytes))
     while len(data) < pixels.nbytes:
@@ -213,3 +215,56 @@ def test_several_servers_can_be_opened_and_closed(session: Session) -> None:
         with pytest.raises((ConnectionError, OSError)):
             client.command("ReportTiltAngle")
         client.close()
+
+
+def test_too_many_threads_cost_the_newcomer_only(
+    session: Session, raw: Raw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    with Server(session, report=lines.append) as server:
+
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            unlucky = Raw(server.port)
+            assert unlucky.socket.recv(1) == b""
+            unlucky.close()
+        good = Raw(server.port)
+        assert struct.unpack_from("<3i", good.command("ReportTiltAngle")) == (0, 0, 0)
+        good.close()
+    assert lines[0].endswith("refused, can't start new thread")
+
+
+def test_no_other_program_gets_the_port_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where the option is missing, another one shows that it is asked for, and in place of SO_REUSEADDR.
+    if not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+        monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_KEEPALIVE, raising=False)
+    with listen(LOOPBACK, 0) as listener:
+        assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE)
+        assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_connection_is_closed_even_if_its_script_cannot_be_ended(
+    raw: Raw, server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ValueError("a defect")
+
+    raw.send(3)
+    raw.reply()
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "end_script", broken)
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.socket.recv(1) == b""
+    good = Raw(server.port)
+    assert struct.unpack_from("<3i", good.command("ReportTiltAngle")) == (0, 0, 0)
+    good.close()
+
+
+def test_a_request_for_more_of_an_image_than_there_is_gets_no_answer(raw: Raw) -> None:
+    raw.send(2)
+    raw.send(3)
+    assert raw.reply() == struct.pack("<2i", 0, 1)

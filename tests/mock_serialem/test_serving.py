@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -13,8 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mock_serialem.commands import TABLE
+from mock_serialem.control import Control
 from mock_serialem.faults import Fault, FaultPlan
+from mock_serialem.protocol import ProtocolError
 from mock_serialem.server import Server
+from mock_serialem.serving import Serving
 from mock_serialem.session import Session
 
 # These run programs of the test machine, write and remove files, or end what the test looks at.
@@ -253,3 +258,129 @@ def test_every_type_of_image_both_ways(server: Server, dtype: type) -> None:
         while len(data) < pixels.nbytes:
             data += client.recv(100)
         assert data == pixels.tobytes()
+
+
+TILT = message(1, TABLE["ReportTiltAngle"].code or 0, 0, 1, tail=bytes(4))
+
+
+def broken(*_: object) -> np.ndarray:
+    raise MemoryError("none left")
+
+
+def test_a_defect_within_an_image_costs_the_image_only(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mock_serialem.serving.put_pixels", broken)
+    monkeypatch.setattr("mock_serialem.serving.buffer_pixels", broken)
+    with connect(server) as client:
+        client.sendall(message(5, 0, 3, 2, 6, 3, -1, 0, -1, 1) + bytes(6) + TILT)
+        assert reply(client) == struct.pack("<i", 0)
+        assert struct.unpack_from("<3i", reply(client)) == (0, 0, 0)
+        client.sendall(message(4, 0, 0) + TILT)
+        assert reply(client) == bytes(28)
+        assert struct.unpack_from("<3i", reply(client)) == (0, 0, 0)
+    warnings = [line for line in session.log_lines if line.startswith("WARNING")]
+    assert len(warnings) == 2 and all("MemoryError: none left" in line for line in warnings)
+    assert capsys.readouterr().err.count("Traceback") == 2
+
+
+def test_an_image_for_which_there_is_no_memory_is_refused_before_it_is_sent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def empty(shape: tuple[int, int], *rest: object) -> np.ndarray:
+        return broken() if shape == (2, 3) else plain(shape, *rest)  # type: ignore[call-overload,no-any-return]
+
+    plain = np.empty
+    monkeypatch.setattr(np, "empty", empty)
+    with connect(server) as client:
+        client.sendall(message(5, 0, 3, 2, 6, 3, -1, 0, -1, 1))
+        assert reply(client) == struct.pack("<i", -1)
+        client.sendall(TILT)
+        assert struct.unpack_from("<3i", reply(client)) == (0, 0, 0)
+
+
+def test_an_image_that_is_too_large_is_refused(
+    server: Server, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(server) as client:
+        client.sendall(message(5, 0, 3, 2, 6, 3, -1, 0, -1, 1) + bytes(6))
+        assert reply(client) == struct.pack("<i", 0)
+        monkeypatch.setattr("mock_serialem.protocol.MAX_IMAGE", 5)
+        client.sendall(message(4, 3, 0) + TILT)
+        assert reply(client) == struct.pack("<i", -1)
+        assert struct.unpack_from("<3i", reply(client)) == (0, 0, 0)
+    assert "WARNING: an image of 3 x 2 is too large to be sent" in session.log_lines
+
+
+def test_numbers_that_stand_for_none_are_not_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mock_serialem.serving.execute", lambda *_: (1.0, -1e8, "x", -9e7, 2.0))
+    with connect(server) as client:
+        client.sendall(TILT)
+        array = struct.pack("<3i3d", 0, 1, 0, 1.0, 0.0, 2.0) + b"x\0\0\0"
+        assert reply(client) == struct.pack("<4i", 0, 2, 0, len(array) // 4) + array
+
+
+class Listened:
+    """A connection at which somebody listens already: what seems to be there may be gone the next moment."""
+
+    def __init__(self, ready: socket.socket) -> None:
+        self.ready, self.listening, self.over = ready, threading.Event(), threading.Event()
+
+    def fileno(self) -> int:
+        return self.ready.fileno()
+
+    def recv(self, *_: int) -> bytes:
+        pytest.fail("this would block")
+
+    def sendall(self, _: bytes) -> None:
+        pytest.fail("nothing was asked")
+
+    def makefile(self, _: str) -> Listened:
+        return self
+
+    def read(self, _: int) -> bytes:
+        self.listening.set()
+        self.over.wait(10)
+        return b""
+
+    def close(self) -> None:
+        self.over.set()
+
+
+def test_nobody_else_looks_at_what_a_client_sends_while_it_is_listened_to(session: Session) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"x")
+        connection = Listened(near)
+        serving = Serving(session, connection, Control(), False, lambda line: None)  # type: ignore[arg-type]
+
+        def serve() -> None:
+            with pytest.raises(ProtocolError):
+                serving.serve()
+
+        listener = threading.Thread(target=serve)
+        listener.start()
+        assert connection.listening.wait(10)
+        assert not serving.vanished()
+        serving.close()
+        listener.join(10)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no numbers there")
+def test_a_connection_with_a_high_number_has_not_vanished(session: Session) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limits[1] != resource.RLIM_INFINITY and limits[1] < 1200:
+        pytest.skip("a process may not have so many files open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 1200), limits[1]))
+    near, far = socket.socketpair()
+    try:
+        with near, far, socket.socket(fileno=os.dup2(near.fileno(), 1100)) as high:
+            serving = Serving(session, high, Control(), False, lambda line: None)
+            assert not serving.vanished()
+            far.close()
+            assert serving.vanished()
+            serving.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
