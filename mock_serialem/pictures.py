@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mock_serialem.errors import CommandError
 from mock_serialem.image import Image
+from mock_serialem.processing import is_patch
 
 if TYPE_CHECKING:
     from mock_serialem.session import Session
@@ -18,7 +19,7 @@ FORMATS = ("B", "h", "H", "f")
 
 
 def buffer_pixels(session: Session, name: str) -> NDArray[Any]:
-    """Copy of a buffer's pixels, top row first.
+    """Copy of a buffer's pixels, top row first; a kinematic patch is repeated over the whole image.
 
     Raises
     ------
@@ -34,7 +35,17 @@ def buffer_pixels(session: Session, name: str) -> NDArray[Any]:
         image = session.buffers.peek(name)
         if image is None:
             raise CommandError(f"There is no image in buffer {name}")
+        return _whole(image)
+
+
+def _whole(image: Image) -> NDArray[Any]:
+    """Copy with as many pixels as the program says the image has, which scripts rely on."""
+    if not is_patch(image):
         return image.pixels.copy()
+    columns, rows = image.size_px
+    patch = image.pixels
+    times = (-(-rows // patch.shape[0]), -(-columns // patch.shape[1]))
+    return np.ascontiguousarray(np.tile(patch, times)[:rows, :columns])
 
 
 def put_pixels(
@@ -92,8 +103,4 @@ def _image_like(source: Image | None, pixels: NDArray[Any], binning: int) -> Ima
     rows, columns = pixels.shape
     if source is None:
         return Image(pixels, (columns, rows), processed=True)
-    size = (columns, rows)
-    if source.pixels.shape != (source.size_px[1], source.size_px[0]):
-        # A kinematic image: the array is as small a stand-in as the one it was made from.
-        size = (source.size_px[0] // binning, source.size_px[1] // binning)
-    return source.with_pixels(pixels, size, shrink=float(binning))
+    return source.with_pixels(pixels, (columns, rows), shrink=float(binning))

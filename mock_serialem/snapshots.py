@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mock_serialem.errors import CommandError
-from mock_serialem.files.tiff import tiff_bytes
+from mock_serialem.files.jpeg import jpeg_bytes
+from mock_serialem.files.tiff import COMPRESSIONS, tiff_bytes
 from mock_serialem.image import Image
 
 
@@ -36,32 +37,56 @@ def png_bytes(levels: NDArray[np.uint8]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
-def write_snapshot(path: Path, image: Image) -> None:
-    """Write a snapshot as grey levels: TIFF or PNG, by the extension of the file's name.
+SNAPSHOTS = {"PNG": "PNG", "TIF": "TIF", "TIFF": "TIF", "JPG": "JPG", "JPEG": "JPG"}
+"""Names of file types, as commands and the endings of file names give them."""
+
+
+def write_snapshot(path: Path, image: Image, kind: str = "", compression: str = "NONE") -> None:
+    """Write a snapshot as grey levels: JPEG, PNG or TIFF, by `kind` or else by the ending of the file's name.
 
     Raises
     ------
     CommandError
         Another form is wanted, or the file cannot be written.
     """
-    form = path.suffix.lower()
-    if form not in (".png", ".tif", ".tiff"):
+    wanted = kind.strip().upper()
+    form = SNAPSHOTS.get(wanted) or SNAPSHOTS.get(path.suffix[1:].upper())
+    if form is None or (wanted and wanted not in (*SNAPSHOTS, "CUR", "-1")):
         raise CommandError(
-            f"Snapshots of type {form or 'without extension'} are not simulated; .png and .tif are"
+            f"Snapshots of type {wanted or path.suffix or 'without extension'} are not simulated"
         )
     levels = grey_levels(image)
-    _write(path, png_bytes(levels) if form == ".png" else tiff_bytes(levels))
+    if form == "PNG":
+        _write(path, png_bytes(levels))
+    elif form == "JPG":
+        _write(path, jpeg_bytes(levels))
+    else:
+        _write(path, tiff_bytes(levels, _tiff_compression(compression)))
 
 
-def write_tiff(path: Path, image: Image) -> None:
+def write_tiff(path: Path, image: Image, compression: str = "NONE") -> None:
     """Write the image itself, with its own numbers, as a TIFF file.
 
     Raises
     ------
     CommandError
-        The file cannot be written.
+        Such a compression is not simulated, or the file cannot be written.
     """
-    _write(path, tiff_bytes(image.pixels))
+    _write(path, tiff_bytes(image.pixels, _tiff_compression(compression)))
+
+
+def write_jpeg(path: Path, image: Image) -> None:
+    """Write the grey levels of an image as a JPEG file; raises CommandError if that is impossible."""
+    _write(path, jpeg_bytes(grey_levels(image)))
+
+
+def _tiff_compression(name: str) -> str:
+    wanted = name.strip().upper()
+    if wanted in ("CUR", "-1"):
+        return "NONE"
+    if wanted not in COMPRESSIONS:
+        raise CommandError(f"TIFF compression {name} is not simulated; {', '.join(COMPRESSIONS)} are")
+    return wanted
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -27,3 +28,13 @@ def test_what_is_written_can_be_read_by_its_tags(dtype: str, form: int) -> None:
     read = np.frombuffer(data[tags[273] : tags[273] + tags[279]], pixels.dtype).reshape(3, 5)
     assert np.array_equal(read, pixels)
     assert len(data) == start + 2 + 12 * count + 4
+
+
+@pytest.mark.parametrize("compression", ["NONE", "LZW", "ZIP"])
+def test_another_program_reads_every_compression(compression: str) -> None:
+    image = pytest.importorskip(
+        "PIL.Image", reason="Pillow, which comes with matplotlib, reads the files back"
+    )
+    pixels = np.random.default_rng(2).integers(0, 60000, (41, 33)).astype(np.uint16)
+    with image.open(io.BytesIO(tiff_bytes(pixels, compression))) as read:
+        np.testing.assert_array_equal(np.asarray(read), pixels)
