@@ -48,6 +48,7 @@ def setup_for(session: Session, letter: str, camera_set: CameraSet | None = None
         / 100.0
         / spread**2,
         beam_radius_um=area.beam_radius_um * spread * width,
+        offset_px=(used.offset_px[0], -used.offset_px[1]),
     )
 
 
@@ -129,10 +130,18 @@ def image_of(session: Session, shot: Shot, used: CameraSet) -> Image:
         image_shift=shifts.displayed(session),
         shot=shot,
         tick_s=session.world.clock_s,
+        aside_um=_aside_um(session, setup),
         counts_per_electron=shot.counts_per_electron,
     )
     image.keys = _keys(session, image, shot, used)
     return image
+
+
+def _aside_um(session: Session, setup: ExposureSetup) -> tuple[float, float]:
+    """Where the program takes an area beside the middle of the camera to lie on the specimen."""
+    index = setup.mag_index
+    matrix = shifts.specimen_to_camera(session, index, session.world.pixel_um(index))
+    return shifts.times(shifts.inverse(matrix), setup.offset_px)
 
 
 def _keys(session: Session, image: Image, shot: Shot, used: CameraSet) -> dict[str, str]:
@@ -235,5 +244,13 @@ def acquire_to_match(session: Session, other: Image) -> Image:
     binning = max(other.binning, float(min(session.scope.camera.binnings)))
     most = session.cameras.binned_size(binning)
     size = (min(other.size_px[0], most[0]), min(other.size_px[1], most[1]))
-    used = replace(base, binning=binning, size_px=size, exposure_s=other.exposure_s, drift_s=other.drift_s)
+    x, y = other.shot.setup.offset_px
+    used = replace(
+        base,
+        binning=binning,
+        size_px=size,
+        offset_px=(x, -y),
+        exposure_s=other.exposure_s,
+        drift_s=other.drift_s,
+    )
     return acquire(session, letter, used, frames=False)

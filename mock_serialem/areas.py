@@ -47,6 +47,18 @@ def go_to_area(session: Session, letter: str) -> None:
         session.spend(session.scope.lda_change_s, "optics")
 
 
+def move_area(session: Session, letter: str, **place: object) -> None:
+    """Change where an area lies (``axis_um`` or ``shift_um``); in that area the raw image shift follows at once."""
+    low_dose = session.low_dose
+    shift, old = shifts.displayed(session), low_dose.areas[letter].shift_um
+    low_dose.change(letter, **place)
+    new = low_dose.areas[letter].shift_um
+    if "shift_um" in place:
+        low_dose.last_shift_change_um = (new[0] - old[0], new[1] - old[1])
+    if low_dose.on and low_dose.area == letter:
+        shifts.set_displayed(session, shift)
+
+
 def set_low_dose(session: Session, on: bool) -> bool:
     """Turn low dose on or off and return the previous state; leaving takes the area's offsets away."""
     low_dose, world = session.low_dose, session.world

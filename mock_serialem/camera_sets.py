@@ -22,7 +22,9 @@ class CameraSet:
     binning : float
         In physical pixels.
     size_px : tuple of int
-        Columns and rows, binned; centred on the camera.
+        Columns and rows, binned.
+    offset_px : tuple of float
+        Middle of that area from the middle of the camera: unbinned pixels, X right and Y down.
     dose_frac, save_frames, align_frames : bool
     align_method, sum_count : int
     frame_s : float
@@ -47,6 +49,7 @@ class CameraSet:
     read_mode: int = 1
     processing: int = 2
     continuous: bool = False
+    offset_px: tuple[float, float] = (0.0, 0.0)
 
 
 class CameraSets:

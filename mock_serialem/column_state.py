@@ -59,7 +59,7 @@ class ColumnState:
     b_axis_deg: float = 0.0
     defocus_zero_um: float = 0.0
     lens_zero_um: float = 0.0
-    aperture_um: dict[int, int] = field(default_factory=lambda: {1: 50, 2: 100, 3: 0})
+    aperture_um: dict[int, int] = field(default_factory=lambda: {0: 2000, 1: 50, 2: 100, 3: 0, 4: 0})
     aperture_removed_um: dict[int, int] = field(default_factory=dict)
     dewar_period_s: float = 6 * 3600.0
     dewar_filling_s: float = 480.0

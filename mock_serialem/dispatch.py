@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Optional
 from mock_serialem.commands import REGISTRY, TABLE, Value, fill_defaults
 from mock_serialem.errors import CommandError, ScriptExit, SEMerror, UnansweredError
 from mock_serialem.handlers import register_all
+from mock_serialem.sim.clock import TooLongError
 
 if TYPE_CHECKING:
     from mock_serialem.session import Session
 
 NO_MESSAGE = "No message from command error"
 """Text of an error whose message was shown in a box."""
+
+_NO_NUMBER = 1e30
+
+_KEEP_REPORTED = ("GetVariable", "IsVariableDefined")
+"""Commands that look at the values reported by the one before, which every other command clears as it begins."""
 
 register_all()
 
@@ -42,6 +48,8 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
         if not session.script.running:
             session.begin_script()
         info = TABLE[name]
+        if info.canonical not in _KEEP_REPORTED:
+            session.script.reported = ()
         registered = REGISTRY.get(info.canonical)
         if registered is None:
             raise SEMerror(f"{info.canonical} is a command of SerialEM that is not simulated")
@@ -49,6 +57,7 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
             session.real_clock.catch_up()
         clock, faults = session.world.clock_s, session.faults
         try:
+            _check_numbers(args)
             if faults is not None:
                 faults.before_command(info.canonical, args)
             result = registered.handler(session, *fill_defaults(registered, info.letters, args))
@@ -60,6 +69,8 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
             raise SEMerror(session.script.error) from err
         except CommandError as err:
             raise SEMerror(_failure_text(session, info.canonical, err.message)) from err
+        except TooLongError as err:
+            raise SEMerror(_failure_text(session, info.canonical, str(err))) from err
         except ScriptExit as end:
             session.script.exit_code = end.code
             raise
@@ -68,6 +79,13 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
             if session.world.clock_s == clock:
                 session.spend(session.scope.command_s, "script")
         return _reported(session, info.canonical, result)
+
+
+def _check_numbers(args: Sequence[Value]) -> None:
+    """Refuse what would make the state of the column meaningless, such as the result of a division by zero."""
+    for arg in args:
+        if not isinstance(arg, str) and not abs(arg) < _NO_NUMBER:
+            raise CommandError(f"{arg} is not a number that can be used")
 
 
 def _reported(session: Session, name: str, result: object) -> Values:
@@ -79,7 +97,7 @@ def _reported(session: Session, name: str, result: object) -> Values:
     else:
         values = (result,)  # type: ignore[assignment]
     script = session.script
-    if name != "GetVariable":
+    if name not in _KEEP_REPORTED:
         script.reported = values or ()
     if values is not None and session.options.log_reports and name.startswith("Report"):
         if not script.suppress_reports:

@@ -24,6 +24,8 @@ class Touched(NamedTuple):
 _NAMED = {
     "OpenNewFile": (0, True),
     "OpenNewMontage": (2, True),
+    "SetupFullMontage": (1, True),
+    "SetupPolygonMontage": (2, True),
     "OpenOldFile": (0, True),
     "OpenFrameMdoc": (0, True),
     "SaveToOtherFile": (3, True),
@@ -32,6 +34,7 @@ _NAMED = {
     "SaveLogOpenNew": (0, True),
     "SaveNavigator": (0, True),
     "MakeDirectory": (0, True),
+    "OpenNavigator": (0, False),
     "ReadNavFile": (0, False),
     "MergeNavFile": (0, False),
     "ReadOtherFile": (2, False),
@@ -40,7 +43,11 @@ _NAMED = {
 }
 """Place of the file name among the arguments, and whether the file is written."""
 
-_CURRENT = ("Save", "WriteAutodoc", "Montage", "ReadFile")
+_CURRENT = ("Save", "WriteAutodoc", "Montage", "ReadFile", "MultipleRecords", "NewMap", "AddTitleToFile")
+_NUMBERED = {"Save": 1, "AddTitleToFile": 0}
+"""Place of the file number among the arguments."""
+
+_FRAME_MDOC = ("WriteFrameMdoc", "CloseFrameMdoc")
 _READING_MODES = ("R", "T")
 
 
@@ -57,6 +64,8 @@ def touched(session: Session, name: str, args: Sequence[Value]) -> Touched | Non
         return None if known is None else Touched((known,), writes)
     if name in _CURRENT:
         return _current(session, name, args)
+    if name in _FRAME_MDOC and session.frame_mdoc is not None:
+        return Touched((session.frame_mdoc.path,), True)
     if name in ("WriteLineToFile", "FlushTextFile"):
         return _text_file(session, str(args[0]))
     return None
@@ -77,7 +86,13 @@ def _without_name(session: Session, name: str) -> Path | None:
 
 
 def _current(session: Session, name: str, args: Sequence[Value]) -> Touched | None:
-    number = args[1] if name == "Save" and len(args) > 1 else 0
+    image = session.buffers.peek("A")
+    if name == "NewMap" and (image is None or image.saved is not None):
+        return None
+    if name == "MultipleRecords" and len(args) > 4 and args[4] == 0:
+        return None
+    place = _NUMBERED.get(name, len(args))
+    number = args[place] if place < len(args) else 0
     try:
         file = session.files.by_number(int(number)) if number else session.files.current
     except CommandError:

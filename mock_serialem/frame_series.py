@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mock_serialem import shifts
 from mock_serialem.errors import CommandError
+from mock_serialem.stage_moves import tilt_limit_deg
 
 if TYPE_CHECKING:
     from mock_serialem.session import Session
@@ -93,7 +94,7 @@ def check(session: Session, steps: list[FrameStep]) -> None:
     CommandError
         A step is out of reach.
     """
-    limit = session.properties.get("MaximumTiltAngle")
+    limit = tilt_limit_deg(session)
     start = shifts.displayed(session)
     for step in steps:
         if step.tilt_deg is not None and abs(step.tilt_deg) > limit + 0.05:

@@ -68,6 +68,8 @@ class Image:
         Program time of the exposure.
     counts_per_electron : float
         0 if unknown.
+    aside_um : tuple of float
+        Image centre from the optical centre (specimen plane), of an area beside the middle of the camera.
     montage : MontageShape, optional
         Of the overview of a montage; then the number in `saved` is that of the montage.
     """
@@ -99,6 +101,7 @@ class Image:
     processed: bool = False
     tick_s: float = 0.0
     counts_per_electron: float = 0.0
+    aside_um: tuple[float, float] = (0.0, 0.0)
     montage: MontageShape | None = None
 
     def copy(self) -> Image:

@@ -120,7 +120,7 @@ class Injector(Mishaps):
         self._begin(EXPOSURE)
         if self._take(EXPOSURE) is not None:
             return 0.0
-        return self._beam()
+        return self._beam() if self._session.column.valves_open else 0.0
 
     def after_exposure(self, number: int) -> None:
         """See `Mishaps`; raises as `before_command` does."""

@@ -92,6 +92,7 @@ class LowDose:
         self.opposite = False
         self.continuous_update = False
         self.updating = ""  # area named by UpdateLowDoseParams
+        self.last_shift_change_um = (0.0, 0.0)  # of the shift offset of View or Search
         self._saved: dict[str, LowDoseArea] = {}
 
     def letter(self, given: str) -> str:

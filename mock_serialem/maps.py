@@ -38,7 +38,9 @@ def image_centre_stage(session: Session, image: Image) -> Pair:
     if image.stage_um is None or image.mag_index <= 0 or image.pixel_um <= 0.0:
         raise CommandError("The image has no coordinate information")
     dx, dy = stage_of_image_shift(session, image.image_shift, image.mag_index, image.tilt_deg)
-    return image.stage_um[0] + dx, image.stage_um[1] + dy
+    matrix = shifts.inverse(shifts.stage_to_specimen(session, image.mag_index))
+    x, y = shifts.times(matrix, image.aside_um)
+    return image.stage_um[0] + dx + x, image.stage_um[1] + dy + y / math.cos(math.radians(image.tilt_deg))
 
 
 def stage_to_image(session: Session, image: Image, adjust: bool = True) -> tuple[Matrix, Pair]:

@@ -116,7 +116,9 @@ def _module_functions(session: Session) -> dict[str, Callable[..., Any]]:
 
 def _as_array(image: object) -> NDArray[Any]:
     try:
-        array = np.asarray(memoryview(image))  # type: ignore[arg-type]
+        view = memoryview(image)  # type: ignore[arg-type]
     except TypeError as err:
         raise SEMmoduleError("the image has no buffer that can be read") from err
-    return array
+    if not view.contiguous:
+        raise SEMmoduleError("the image is not contiguous in memory")
+    return np.asarray(view)

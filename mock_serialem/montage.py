@@ -152,7 +152,9 @@ def _go_to_piece(
 
 def _take(session: Session, shape: MontageShape) -> Image:
     base = session.cameras.get(shape.letter)
-    used = replace(base, size_px=shape.frame_px, binning=shape.binning, save_frames=False)
+    used = replace(
+        base, size_px=shape.frame_px, offset_px=(0.0, 0.0), binning=shape.binning, save_frames=False
+    )
     return image_of(session, session.world.expose(setup_for(session, shape.letter, used)), used)
 
 

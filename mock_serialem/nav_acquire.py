@@ -57,36 +57,30 @@ def run(session: Session, run_script: ScriptRunner) -> int:
     params.requested = False
     if params.primary in (TILT_SERIES, MULTIPLE_RECORDS):
         raise CommandError("Acquire at Items with tilt series or multiple Records is not simulated")
-    navigator.acquired, navigator.end_after_item, navigator.skip_move = 0, False, False
     done = 0
     try:
-        for item in [each for each in navigator.items if each.acquire]:
-            if item not in navigator.items or _is_skipped(session, item.integer("GroupID")):
+        for item in navigator.begin_acquiring():
+            if not navigator.is_due(item):
                 continue
             navigator.acquiring = navigator.current = navigator.items.index(item)
             navigator.acquired += 1
+            navigator.skip_item = False
             if not navigator.skip_move:
                 shifts.move_stage_to(session, *item.stage_um)
             if not _act(session, run_script):
                 break
             if navigator.skip_item:
-                navigator.skip_item = False
                 continue
             item.acquire = False
             done += 1
             if navigator.end_after_item:
                 break
     finally:
-        navigator.acquiring, navigator.acquire_state = -1, 0
-        navigator.skipped_groups.clear()
+        navigator.end_acquiring()
     follow_up, params.follow_up = params.follow_up, 0
     if follow_up:
         run_script(follow_up)
     return done
-
-
-def _is_skipped(session: Session, group: int) -> bool:
-    return group > 0 and group in session.navigator.skipped_groups
 
 
 def _act(session: Session, run_script: ScriptRunner) -> bool:
@@ -98,6 +92,14 @@ def _act(session: Session, run_script: ScriptRunner) -> bool:
             return False
         if navigator.skip_item:
             return True
+    done = _act_on_item(session, run_script)
+    # Only a script that runs before can have the item skipped.
+    navigator.skip_item = False
+    return done
+
+
+def _act_on_item(session: Session, run_script: ScriptRunner) -> bool:
+    params, navigator = session.acquire_params, session.navigator
     navigator.acquire_state = 7 if params.primary == SCRIPT else 0
     if params.primary == SCRIPT:
         if not run_script(params.script):

@@ -47,6 +47,8 @@ class Navigator:
         Finds a piece of a montage map, for items placed by their pixel in it.
     acquired : int
         Items started in this run (``navAcqIndex``).
+    acquire_range : list of NavItem
+        First and last item of this run.
     """
 
     def __init__(self, line_end: str) -> None:
@@ -57,6 +59,7 @@ class Navigator:
         self.acquiring = -1
         self.acquire_state = 0
         self.acquired = 0
+        self.acquire_range: list[NavItem] = []
         self.end_after_item = False
         self.skip_move = False
         self.skip_item = False
@@ -95,7 +98,8 @@ class Navigator:
             raise CommandError(f"Cannot read Navigator file {path}: {err}") from err
         if merge:
             known = {item.map_id for item in self.items}
-            self.items.extend(item for item in contents.items if item.map_id not in known)
+            # Files of other programs may have items without an ID: those are never the same.
+            self.items.extend(i for i in contents.items if not i.map_id or i.map_id not in known)
         else:
             self.contents = contents
             self.path = path
@@ -192,6 +196,34 @@ class Navigator:
         for key, value in keys.items():
             item.set(key, value)
         return self.add(item)
+
+    def begin_acquiring(self) -> list[NavItem]:
+        """Return the items marked to be acquired, for a run that begins."""
+        marked = [item for item in self.items if item.acquire]
+        self.acquire_range = [marked[0], marked[-1]] if marked else []
+        self.acquired, self.end_after_item, self.skip_move, self.skip_item = 0, False, False, False
+        return marked
+
+    def end_acquiring(self) -> None:
+        """A run is over."""
+        self.acquiring, self.acquire_state = -1, 0
+        self.acquire_range = []
+        self.skipped_groups.clear()
+
+    def is_due(self, item: NavItem) -> bool:
+        """Tell whether an item is still there, still marked, and not in a group whose rest is left out."""
+        there = any(each is item for each in self.items)
+        return there and item.acquire and item.integer("GroupID") not in self.skipped_groups
+
+    def is_being_acquired(self, item: NavItem) -> bool:
+        """Tell whether an item lies in the range of the table that is being acquired."""
+        if self.acquiring < 0:
+            return False
+        ends = [
+            place for place, each in enumerate(self.items) if any(each is end for end in self.acquire_range)
+        ]
+        place = next(n for n, each in enumerate(self.items) if each is item)
+        return bool(ends) and min(ends) <= place <= max(ends)
 
     def index(self, given: int, zero_is_current: bool = True) -> int:
         """Turn a command's item index (from 1, negative from the end, 0 current) into one from 0.

@@ -45,8 +45,10 @@ def reduce(image: Image, factor: float) -> Image:
     if factor < 1.0:
         raise CommandError(f"An image cannot be reduced by {factor:g}")
     size = (max(1, int(image.size_px[0] / factor)), max(1, int(image.size_px[1] / factor)))
+    # What does not fill a pixel of the result is left off at right and bottom.
+    centre = (0.5 * factor * size[0], 0.5 * factor * size[1])
     if is_patch(image):
-        return image.with_pixels(image.pixels, size, shrink=factor)
+        return image.with_pixels(image.pixels, size, shrink=factor, centre_px=centre)
     rows = (np.arange(size[1]) * factor).astype(int)
     columns = (np.arange(size[0]) * factor).astype(int)
     span = max(1, int(factor))
@@ -55,7 +57,8 @@ def reduce(image: Image, factor: float) -> Image:
         lines = image.pixels[np.minimum(rows + row, image.size_px[1] - 1)]
         for column in range(span):
             total += lines[:, np.minimum(columns + column, image.size_px[0] - 1)]
-    return image.with_pixels(_like(total / span**2, image.pixels), size, shrink=factor)
+    pixels = _like(total / span**2, image.pixels)
+    return image.with_pixels(pixels, size, shrink=factor, centre_px=centre)
 
 
 def _like(values: NDArray[Any], model: NDArray[Any]) -> NDArray[Any]:
@@ -121,7 +124,8 @@ def power_spectrum(image: Image, binning: int) -> Image:
     power = np.abs(scipy.fft.fftshift(scipy.fft.fft2(data - data.mean(), workers=1))) ** 2
     logged = np.log1p(power)
     top = float(logged.max()) or 1.0
-    return image.with_pixels(np.rint(logged * (255.0 / top)).astype(np.uint8), (side, side))
+    nominal = min(source.size_px)
+    return image.with_pixels(np.rint(logged * (255.0 / top)).astype(np.uint8), (nominal, nominal))
 
 
 def band_filter(image: Image, sigma1: float, radius1: float, radius2: float, sigma2: float) -> Image:

@@ -42,11 +42,11 @@ def realign(session: Session, item: NavItem, reset_above_um: float = -1.0, most_
     CommandError
         There is no map, or the alignment fails.
     """
-    shifts.set_displayed(session, (0.0, 0.0))
     own = item.map_id if item.kind == MAP else 0
     place = map_containing(session, item.stage_um[:2], item.integer("Regis", 1), own)
     if place < 0 and not own:
         raise CommandError(f"Navigator item {item.label} is not inside any map")
+    shifts.set_displayed(session, (0.0, 0.0))
     x, y, z = item.stage_um
     shifts.move_stage_to(session, x, y, None if session.navigator.skip_z_move else z)
     session.navigator.skip_z_move = False
@@ -92,7 +92,13 @@ def set_of(session: Session, source: NavItem) -> str:
 def _take(session: Session, letter: str, like: Image) -> Image:
     base = session.cameras.get(letter)
     if like.binning > 0.0 and like.exposure_s > 0.0:
-        base = replace(base, binning=like.binning, exposure_s=like.exposure_s, size_px=like.size_px)
+        base = replace(
+            base,
+            binning=like.binning,
+            exposure_s=like.exposure_s,
+            size_px=like.size_px,
+            offset_px=(0.0, 0.0),
+        )
     return acquire(session, letter, base, frames=False)
 
 

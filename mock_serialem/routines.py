@@ -10,6 +10,7 @@ from mock_serialem.acquisition import acquire, prepare, setup_for
 from mock_serialem.alignment import apply_shift, measure
 from mock_serialem.errors import CommandError
 from mock_serialem.image import Image
+from mock_serialem.stage_moves import tilt_limit_deg
 
 if TYPE_CHECKING:
     from mock_serialem.session import Session
@@ -42,7 +43,7 @@ def walk(session: Session, angle: float) -> None:
     CommandError
         The angle is out of reach or tracking fails.
     """
-    limit = session.properties.get("MaximumTiltAngle")
+    limit = tilt_limit_deg(session)
     if abs(angle) > limit + 0.05:
         raise CommandError(f"A tilt of {angle:.2f} degrees is beyond the limit of {limit:.1f}")
     start = session.world.tilt_readback_deg()

@@ -138,10 +138,9 @@ class ScriptWindow:
         navigator = self.session.navigator
         navigator.require_open()
         results: list[ScriptResult] = []
-        navigator.acquired, navigator.end_after_item, navigator.skip_move = 0, False, False
         try:
-            for item in [each for each in navigator.items if each.acquire]:
-                if item not in navigator.items:
+            for item in navigator.begin_acquiring():
+                if not navigator.is_due(item):
                     continue
                 navigator.acquiring = navigator.current = navigator.items.index(item)
                 navigator.acquired += 1
@@ -153,8 +152,7 @@ class ScriptWindow:
                 if result.stopped or navigator.end_after_item or not (result.ok or result.error_allowed):
                     break
         finally:
-            navigator.acquiring = -1
-            navigator.acquire_state = 0
+            navigator.end_acquiring()
         return results
 
     def _run_at(self, item: NavItem, script: Path, arguments: Sequence[str]) -> ScriptResult:

@@ -18,6 +18,7 @@ from mock_serialem.faults import FaultPlan
 from mock_serialem.frame_mdoc import FrameMdoc
 from mock_serialem.frame_series import FrameOptions
 from mock_serialem.frames import FrameNames
+from mock_serialem.hole_finder import HoleFinder
 from mock_serialem.image import Buffers, Image
 from mock_serialem.image_files import FileOptions, ImageFiles
 from mock_serialem.imaging_states import ColumnSnapshot, default_states
@@ -133,7 +134,7 @@ class Session:
         self.variables = Variables()
         self.buffers = Buffers()
         self.files = ImageFiles(self.options.line_end)
-        self.text_files = TextFiles()
+        self.text_files = TextFiles(self.options.line_end)
         self.navigator = Navigator(self.options.line_end)
         self.navigator.piece_finder = partial(maps.piece_corner, self)
         self.cameras = CameraSets(self.scope.camera)
@@ -142,6 +143,8 @@ class Session:
         self.properties = Numbers("property", PROPERTIES)
         self.properties.set("ImageShiftLimit", self.scope.image_shift_limit_um)
         self.properties.set("MaximumTiltAngle", world.config.stage.maximum_tilt_deg)
+        self.properties.set("StageLimits", world.config.stage.xy_limit_um)
+        self.properties.set("TiltAxisOffset", world.config.stage.measured_axis_offset_um)
         self.camera_properties = Numbers("camera property", CAMERA_PROPERTIES)
         self.camera_properties.set("CountsPerElectron", self.scope.camera.counts_per_electron)
         self.camera_inserted = True
@@ -160,6 +163,7 @@ class Session:
         self.saved_state: ColumnSnapshot | None = None
         self.scripts = ScriptLibrary()
         self.grid_squares: list[list[tuple[float, float]]] = []
+        self.hole_finder = HoleFinder.for_sample(world.sheet.spec)
         self.deferred_sum: Image | None = None
         self.frame_options = FrameOptions()
         self.acquire_params = AcquireParams()
@@ -236,7 +240,7 @@ class Session:
         if not script.running:
             return
         script.running = False
-        for name, value in script.saved_settings.items():
+        for name, value in list(script.saved_settings.items()):
             self.change_setting(name, value, keep=True)
         self.cameras.restore()
         self.low_dose.restore()
@@ -255,7 +259,6 @@ class Session:
         for which, options in script.saved_file_options.items():
             self.put_file_options(which, options)
         self.text_files.close_temporary()
-        self.navigator.skip_item = False
         self.script = ScriptState()
 
     def apply_setting(self, name: str, value: float) -> float:
@@ -285,7 +288,9 @@ class Session:
         """
         shift = shifts.displayed(self)
         old = self.apply_setting(name, value)
-        if not keep:
+        if keep:
+            self.script.saved_settings.pop(name.lower(), None)
+        else:
             self.script.saved_settings.setdefault(name.lower(), old)
         if name.lower() == "shifttotiltaxis" and old != value:
             shifts.set_displayed(self, shift)

@@ -9,6 +9,7 @@ from mock_serialem.errors import CommandError
 PROPERTIES: dict[str, float] = {
     "ImageShiftLimit": 15.0,
     "MaximumTiltAngle": 70.0,
+    "StageLimits": 1000.0,
     "DummyInstance": 0.0,
     "SimulationMode": 0.0,
     "TiltAxisOffset": 0.0,

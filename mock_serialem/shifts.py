@@ -123,10 +123,18 @@ def specimen_shift_um(session: Session) -> Pair:
     return times(is_to_specimen(session, session.world.mag_index), displayed(session))
 
 
-def limit_um(session: Session) -> float:
-    """Largest image shift on the specimen."""
-    low = session.world.config.microscope
-    present = next(m for m in low.magnifications if m.index == session.world.mag_index)
+def limit_um(session: Session, mag_index: int = 0) -> float:
+    """Largest image shift on the specimen, at the present magnification unless another is given.
+
+    Raises
+    ------
+    CommandError
+        There is no such magnification.
+    """
+    index = mag_index or session.world.mag_index
+    present = next((m for m in session.scope.magnifications if m.index == index), None)
+    if present is None:
+        raise CommandError(f"Magnification index {mag_index} is out of range")
     return session.properties.get("LowMagImageShiftLimit" if present.low_mag else "ImageShiftLimit")
 
 
@@ -151,6 +159,14 @@ def change_displayed(session: Session, delta: Pair, settle: float = 1.0, adjust_
         return True
     set_displayed(session, (now[0] + delta[0], now[1] + delta[1]), settle, adjust_tilt)
     return False
+
+
+def set_axis_offset(session: Session, offset_um: float) -> None:
+    """Set the tilt axis offset; the displayed image shift stays, so the raw one follows."""
+    shift = displayed(session)
+    session.axis_offset_um = offset_um
+    session.properties.set("TiltAxisOffset", offset_um)
+    set_displayed(session, shift)
 
 
 def tilt_beam_for(session: Session, shift: Pair) -> None:
@@ -192,7 +208,8 @@ def move_stage_to(session: Session, x_um: float, y_um: float, z_um: float | None
         The position is outside the stage's limits.
     """
     stage = session.world.config.stage
-    if max(abs(x_um), abs(y_um)) > stage.xy_limit_um or (z_um is not None and abs(z_um) > stage.z_limit_um):
+    limit = min(stage.xy_limit_um, session.properties.get("StageLimits"))
+    if max(abs(x_um), abs(y_um)) > limit or (z_um is not None and abs(z_um) > stage.z_limit_um):
         raise CommandError(f"Stage position {x_um:.2f} {y_um:.2f} is outside the stage limits")
     session.world.move_stage_to(x_um, y_um, z_um)
 

@@ -11,9 +11,14 @@ if TYPE_CHECKING:
     from mock_serialem.session import Session
 
 
+def tilt_limit_deg(session: Session) -> float:
+    """Largest tilt: what the program allows and the stage can do."""
+    return min(session.properties.get("MaximumTiltAngle"), session.world.config.stage.maximum_tilt_deg)
+
+
 def tilt(session: Session, angle: float, restore: int, x: float | None, y: float | None) -> None:
     """Tilt and, with `restore`, move X and Y back to where they were or to the position given."""
-    limit = session.properties.get("MaximumTiltAngle")
+    limit = tilt_limit_deg(session)
     if abs(angle) > limit + 0.05:
         raise CommandError(f"A tilt of {angle:.2f} degrees is beyond the limit of {limit:.1f}")
     before = session.world.stage_position_um()

@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from mock_serialem.session import Session
 
 
-def titles_for(session: Session, image: Image) -> list[str]:
-    """The two titles of a new file."""
+def first_title(session: Session) -> str:
+    """Program, microscope and time, as the first title of a file."""
     now = session.world.now()
     date = f"{now.day:02d}-{month_name(now.month)}-{now.year % 100:02d}  {now:%H:%M:%S}"
+    return f"SerialEM: {session.options.title:<45.45} {date}    "
+
+
+def titles_for(session: Session, image: Image) -> list[str]:
+    """The two titles of a new file."""
     axis = image.rotation_deg - 90.0
     return [
-        f"SerialEM: {session.options.title:<45.45} {date}    ",
+        first_title(session),
         f"    Tilt axis angle = {axis:.1f}, binning = {number(image.binning)}  spot = {session.column.spot}  "
         "camera = 0",
     ]

@@ -21,10 +21,17 @@ class TextFile:
 
 
 class TextFiles:
-    """Open text files by case-insensitive identifier."""
+    """Open text files by case-insensitive identifier.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    line_end : str
+        Written at the end of each line.
+    """
+
+    def __init__(self, line_end: str) -> None:
         self._files: dict[str, TextFile] = {}
+        self._line_end = line_end
 
     def open(self, identifier: str, mode: str, persistent: bool, path: Path, overwrite: bool) -> bool | None:
         """Open a file.
@@ -59,7 +66,9 @@ class TextFiles:
             raise CommandError(f"File {path} already exists and overwriting is not allowed")
         python_mode = {"R": "r", "T": "r", "W": "w", "A": "a", "O": "w"}[mode]
         try:
-            stream = path.open(python_mode, encoding="utf-8", errors="surrogateescape")
+            # Both line ends are read; those written are the program's own.
+            newline = None if python_mode == "r" else self._line_end
+            stream = path.open(python_mode, encoding="utf-8", errors="surrogateescape", newline=newline)
         except OSError as err:
             if mode == "T":
                 return False

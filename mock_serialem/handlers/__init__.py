@@ -17,6 +17,8 @@ TOPICS = (
     "fittings",
     "focus",
     "frames",
+    "graphs",
+    "holes",
     "housekeeping",
     "image_shift",
     "log",

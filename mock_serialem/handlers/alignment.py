@@ -7,6 +7,7 @@ import math
 from mock_serialem import alignment, shifts
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
+from mock_serialem.handlers.transforms import transformed
 from mock_serialem.processing import crop, show_correlation
 from mock_serialem.session import Session
 from mock_serialem.shifts import BIN_DIVISOR
@@ -151,6 +152,9 @@ def align_between_mags(
     if found is None:
         raise CommandError("Alignment between magnifications failed: no correlation peak was found")
     alignment.apply_shift(session, image, found.shift_um, bool(no_shift))
+    if centre.pixel_um > 0.0 and image.pixel_um > 0.0:
+        middle = (0.5 * centre.size_px[0], 0.5 * centre.size_px[1])
+        centre = transformed(centre, image.pixel_um, image.rotation_deg, image.size_px, middle)
     session.buffers.put("B", centre.copy())
     return 1.0, 0.0
 

@@ -109,7 +109,7 @@ def set_axis_position(
         position = shifts.times(shifts.is_to_specimen(session, index), (position, angle))[0]
     if abs(position) > 19.0:
         raise CommandError(f"A position of {position:.1f} on the tilt axis is too far away")
-    session.low_dose.change(letter, axis_um=position)
+    areas.move_area(session, letter, axis_um=position)
 
 
 def _side_area(session: Session, area: str) -> str:
@@ -148,9 +148,11 @@ def set_defocus_offset(session: Session, area: str, offset: float) -> None:
 
 @command("ReportLDShiftOffset")
 def report_shift_offset(session: Session, which: int) -> tuple[float, float]:
-    """Shift offset (µm) of View (0) or Search (1)."""
+    """Shift offset (µm) of View (0) or Search (1), or its last change (-1)."""
+    if which == -1:
+        return session.low_dose.last_shift_change_um
     if which not in _OFFSET_AREAS:
-        return 0.0, 0.0
+        raise CommandError("The area must be 0 for View or 1 for Search, or -1 for the last change")
     return session.low_dose.areas[_OFFSET_AREAS[which]].shift_um
 
 
@@ -159,7 +161,7 @@ def set_shift_offset(session: Session, which: int, x: float, y: float) -> None:
     """Set the shift offset (µm) of View (0) or Search (1)."""
     if which not in _OFFSET_AREAS:
         raise CommandError("The area must be 0 for View or 1 for Search")
-    session.low_dose.change(_OFFSET_AREAS[which], shift_um=(x, y))
+    areas.move_area(session, _OFFSET_AREAS[which], shift_um=(x, y))
 
 
 @command("OppositeTrial")

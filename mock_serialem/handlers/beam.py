@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mock_serialem import beam, shifts
+from mock_serialem import areas, beam
 from mock_serialem.acquisition import acquire
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
@@ -70,6 +70,14 @@ def set_intensity_for_mean(session: Session, mean: float) -> None:
     """Change the illumination so that the next image like A has this mean."""
     present = float(_image(session, "A").pixels.mean())
     _set_intensity(session, mean / present if present > 0.0 else 0.0)
+
+
+@command("ChangeIntensityBy")
+def change_intensity_by(session: Session, factor: float) -> None:
+    """Change the illumination so that images become so many times as bright."""
+    if factor <= 0.0:
+        raise CommandError(f"The intensity cannot be changed by {factor:g}")
+    _set_intensity(session, factor)
 
 
 @command("SetDoseRate")
@@ -146,11 +154,11 @@ def find_shift_offset(
     session: Session, which: int, longest: float = 0.0, scale: float = 0.0, rotation: float = -1.0
 ) -> None:
     """Align a View (0) or Search (1) image to a Record image of the same place, and change the area's shift offset."""
-    areas = {0: "V", 1: "S"}
-    if which not in areas:
+    letters = {0: "V", 1: "S"}
+    if which not in letters:
         raise CommandError("The area must be 0 for View or 1 for Search")
     session.low_dose.require_on()
-    letter = areas[which]
+    letter = letters[which]
     reference = acquire(session, "R", frames=False)
     image = acquire(session, letter, frames=False)
     first, second = image.shot, reference.shot
@@ -160,9 +168,4 @@ def find_shift_offset(
     if found is None:
         raise CommandError("Aligning the areas failed: no correlation peak was found")
     x, y = session.low_dose.areas[letter].shift_um
-    session.low_dose.change(letter, shift_um=(x - found[0], y - found[1]))
-    shift = shifts.displayed(session)
-    matrix = shifts.inverse(shifts.is_to_specimen(session, session.world.mag_index))
-    dx, dy = shifts.times(matrix, (-found[0], -found[1]))
-    session.world.set_image_shift((session.world.image_shift[0] + dx, session.world.image_shift[1] + dy))
-    shifts.set_displayed(session, shift, settle=0.0)
+    areas.move_area(session, letter, shift_um=(x - found[0], y - found[1]))

@@ -210,4 +210,5 @@ def snapshot(
     name: str,
 ) -> None:
     """Write the current buffer as displayed into a JPEG, PNG or TIFF file."""
-    write_snapshot(session.path(name), session.buffers.get(session.buffers.current, fft=True))
+    image = session.buffers.get(session.buffers.current, fft=True)
+    write_snapshot(session.path(name), image, kind, compression)

@@ -100,17 +100,19 @@ def set_camera_area(
     shapes = {"F": (1, 1), "H": (2, 2), "Q": (4, 4), "WH": (1, 2), "WQ": (2, 4)}
     shape = shapes.get(area.strip().upper())
     if shape is not None:
-        size = (columns // shape[0], rows // shape[1])
-    else:
-        try:
-            left = int(area)
-        except ValueError as err:
-            raise CommandError(f"{area!r} is not a camera area") from err
-        binning = session.cameras.get(letter).binning
-        size = (int((right - left) / binning), int((bottom - top) / binning))
-        if not (0 < size[0] <= columns and 0 < size[1] <= rows):
-            raise CommandError("The camera area is not legal")
-    session.cameras.change(letter, size_px=size)
+        session.cameras.change(letter, size_px=(columns // shape[0], rows // shape[1]), offset_px=(0.0, 0.0))
+        return
+    try:
+        left = int(area)
+    except ValueError as err:
+        raise CommandError(f"{area!r} is not a camera area") from err
+    binning = session.cameras.get(letter).binning
+    size = (int((right - left) / binning), int((bottom - top) / binning))
+    width, height = session.scope.camera.size_px
+    if min(size) <= 0 or min(left, top) < 0 or right > width or bottom > height:
+        raise CommandError("The camera area is not legal")
+    offset = ((left + right - width) / 2.0, (top + bottom - height) / 2.0)
+    session.cameras.change(letter, size_px=size, offset_px=offset)
 
 
 @command("SetCenteredSize")
@@ -121,7 +123,7 @@ def set_centered_size(session: Session, which: str, binning: float, columns: int
     most = session.cameras.binned_size(binning)
     if not (0 < columns <= most[0] and 0 < rows <= most[1]):
         raise CommandError(f"An image of {columns} x {rows} is too large for the camera")
-    session.cameras.change(letter, size_px=(columns, rows))
+    session.cameras.change(letter, size_px=(columns, rows), offset_px=(0.0, 0.0))
 
 
 @command("ReportCameraSetArea")
@@ -130,7 +132,8 @@ def report_set_area(session: Session, which: str) -> tuple[float, ...]:
     used = session.cameras.get(_set(session, which))
     columns, rows = session.scope.camera.size_px
     width, height = used.size_px[0] * used.binning, used.size_px[1] * used.binning
-    left, top = (columns - width) / 2.0, (rows - height) / 2.0
+    left = (columns - width) / 2.0 + used.offset_px[0]
+    top = (rows - height) / 2.0 + used.offset_px[1]
     return (*used.size_px, left, left + width, top, top + height)
 
 

@@ -11,7 +11,7 @@ from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
 from mock_serialem.image_files import OpenFile
 from mock_serialem.session import Session
-from mock_serialem.snapshots import write_tiff
+from mock_serialem.snapshots import write_jpeg, write_tiff
 from mock_serialem.storage import forget, save_image
 
 
@@ -127,9 +127,10 @@ def save_to_other(session: Session, buffer: str, kind: str, compression: str, na
     kind = kind.strip().upper()
     path = session.path(name)
     if kind in ("TIF", "TIFF"):
-        if compression.strip().upper() not in ("NONE", "CUR", "-1"):
-            raise CommandError(f"TIFF compression {compression} is not simulated; NONE is")
-        write_tiff(path, image)
+        write_tiff(path, image, compression)
+        return
+    if kind in ("JPG", "JPEG"):
+        write_jpeg(path, image)
         return
     if kind not in ("MRC", "CUR", "-1"):
         raise CommandError(f"Files of type {kind} cannot be written")

@@ -92,18 +92,24 @@ def report_aperture(session: Session, number: int) -> float:
 
 @command("SetApertureSize")
 def set_aperture(session: Session, number: int, size: int) -> None:
-    """Size (µm), 0 retracts."""
+    """Size (µm); 0 retracts, 1 inserts again what was retracted."""
     if size < 0:
         raise CommandError(f"{size} is not an aperture size")
-    session.column.aperture_um[_aperture(session, number)] = size
+    column = session.column
+    before = column.aperture_um[_aperture(session, number)]
+    if size == 1:
+        size = before or column.aperture_removed_um.get(number, 0)
+        if not size:
+            raise CommandError(f"Aperture {number} was not removed")
+    if size == 0 and before:
+        column.aperture_removed_um[number] = before
+    column.aperture_um[number] = size
     session.spend(5.0, "optics")
 
 
 @command("RemoveAperture")
 def remove_aperture(session: Session, number: int) -> None:
     """Retract."""
-    column = session.column
-    column.aperture_removed_um[number] = column.aperture_um[_aperture(session, number)]
     set_aperture(session, number, 0)
 
 

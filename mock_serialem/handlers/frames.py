@@ -8,6 +8,7 @@ from mock_serialem.errors import CommandError
 from mock_serialem.files.mdoc import mdoc_path
 from mock_serialem.frame_mdoc import FrameMdoc
 from mock_serialem.session import Session
+from mock_serialem.storage import first_title
 
 
 @command("SetFolderForFrames")
@@ -87,7 +88,7 @@ def open_frame_mdoc(session: Session, name: str) -> None:
     path = session.path(name)
     if path.suffix.lower() != ".mdoc":
         path = mdoc_path(path)
-    header = {"T": f"SerialEM: {session.options.title}", "Voltage": f"{session.scope.voltage_kv:g}"}
+    header = {"T": first_title(session), "Voltage": f"{session.scope.voltage_kv:g}"}
     session.frame_mdoc = FrameMdoc(path, session.options.line_end, header)
 
 

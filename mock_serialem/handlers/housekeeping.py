@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mock_serialem.areas import go_to_area
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
 from mock_serialem.session import Session
@@ -118,6 +119,10 @@ def report_beam_current(session: Session) -> float:
 @command("LongOperation")
 def long_operation(session: Session, *words: str) -> tuple[float, ...] | None:
     """Do those operations whose time has come; None if nothing was due."""
+    return _do_what_is_due(session, words)
+
+
+def _do_what_is_due(session: Session, words: tuple[str, ...]) -> tuple[float, ...] | None:
     ran = False
     elapsed: list[float] = []
     for code, hours in _operations(words):
@@ -135,6 +140,12 @@ def long_operation(session: Session, *words: str) -> tuple[float, ...] | None:
     if elapsed:
         return tuple(elapsed)
     return (0.0, 0.0) if ran else None
+
+
+@command("UpdateHWDarkRef")
+def update_dark_reference(session: Session, hours: float) -> tuple[float, ...] | None:
+    """Take hardware dark references if the last ones are so many hours old; None if they are not due."""
+    return _do_what_is_due(session, ("DA", str(hours)))
 
 
 def _operations(words: tuple[str, ...]) -> list[tuple[str, float]]:
@@ -159,7 +170,9 @@ def _operations(words: tuple[str, ...]) -> list[tuple[str, float]]:
 
 def _carry_out(session: Session, code: str) -> None:
     column = session.column
+    began_s = session.world.clock_s
     session.wait(_OPERATION_S[code])
+    _note_upkeep(session, code, began_s)
     if code == "FF":
         column.flash_advised[1 if column.flash_high_next else 0] = False
         column.flash_high_next = False
@@ -179,13 +192,37 @@ def report_long_operations(session: Session) -> tuple[float, float, float]:
 def refine_zlp(
     session: Session, interval: float = 0.0, which: int = 0, redo: int = 0, allow: int = 0
 ) -> float | None:
-    """Refine the zero-loss peak; with an interval (min) only if that long ago."""
+    """Refine the zero-loss peak with the beam of Record or Trial; with an interval (min) only if that long ago."""
     last, clock = session.column.zlp_refined_s, session.world.clock_s
     if interval > 0.0 and last is not None and clock - last < 60.0 * interval:
         return None
+    if not session.column.valves_open:
+        if allow:
+            return 1.0
+        raise CommandError("The column valves are closed, the zero-loss peak cannot be refined")
+    letter = "T" if which > 0 else "R"
+    if session.low_dose.on:
+        go_to_area(session, letter)
+    x, y, _ = session.world.pose(letter).centre_um
     session.spend(12.0, "optics")
+    radius_um = session.low_dose.areas[letter].beam_radius_um
+    place = {"sample_x_um": round(x, 6), "sample_y_um": round(y, 6), "beam_radius_um": radius_um}
+    _note_upkeep(session, "RefineZLP", clock, **place)
     session.column.zlp_refined_s = session.world.clock_s
     return 0.0
+
+
+def _note_upkeep(session: Session, operation: str, began_s: float, **details: float) -> None:
+    """Write an operation that is over into the truth log."""
+    world = session.world
+    world.truth.write(
+        "upkeep",
+        t_s=round(began_s, 3),
+        operation=operation,
+        until_s=round(world.clock_s, 3),
+        tilt_nominal_deg=world.stage.tilt_nominal_deg,
+        **details,
+    )
 
 
 # --- loader

@@ -69,7 +69,7 @@ def report_specimen_shift(session: Session) -> tuple[float, float]:
 @command("ReportMaxImageShift")
 def report_maximum(session: Session, index: int) -> tuple[float, float]:
     """Limit (µm), and the deflectors' own where known."""
-    return shifts.limit_um(session), 0.0
+    return shifts.limit_um(session, index), 0.0
 
 
 @command("ResetImageShift")

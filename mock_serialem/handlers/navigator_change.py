@@ -6,6 +6,7 @@ from mock_serialem import maps
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
 from mock_serialem.files.autodoc import number, numbers
+from mock_serialem.files.nav_file import NavItem
 from mock_serialem.session import Session
 
 
@@ -59,9 +60,11 @@ def close_navigator(session: Session) -> None:
 
 
 @command("NewMap")
-def new_map(session: Session, where: int = 0, note: str = "") -> float:
+def new_map(session: Session, where: int | None = None, note: str = "") -> float:
     """Make a map of A; a text replaces (0), precedes (< 0) or follows (> 0) the standard note."""
-    return float(maps.new_map(session, where, note))
+    if where is not None and not note:
+        raise CommandError("A text for the note is needed with a number that says where it goes")
+    return float(maps.new_map(session, where or 0, note))
 
 
 @command("AddStagePosAsNavPoint")
@@ -116,13 +119,17 @@ def add_image_polygon(
         maps.stage_of_pixel(session, image, point) for point in zip(_array(session, xs), _array(session, ys))
     ]
     height = z if z >= -900.0 else (image.stage_um or (0.0, 0.0, 0.0))[2]
-    return _add_polygon(session, points, height, no_draw)
+    return _add_polygon(session, points, height, no_draw, image.map_id)
 
 
-def _add_polygon(session: Session, points: list[tuple[float, float]], z: float, no_draw: int) -> float:
+def _add_polygon(
+    session: Session, points: list[tuple[float, float]], z: float, no_draw: int, drawn_on: int = 0
+) -> float:
     if len(points) < 3:
         raise CommandError("A polygon needs at least three points")
     index = session.navigator.add_polygon(points, z)
+    if drawn_on:
+        session.navigator.items[index - 1].set("DrawnID", str(drawn_on))
     if no_draw:
         session.navigator.items[index - 1].set("Draw", "0")
     return float(index)
@@ -148,12 +155,19 @@ def adjust_stage_pos(
     return x + dx, y + dy
 
 
+def _numbered(session: Session, index: int) -> NavItem:
+    """Item by its index from 1; commands that change an item take no other kind of index."""
+    if index <= 0:
+        raise CommandError(f"Navigator item index {index} is out of range")
+    return session.navigator.item(index)
+
+
 @command("ChangeItemColor")
 def change_color(session: Session, index: int, color: int) -> None:
     """Colour 0 to 5."""
     if not 0 <= color <= 5:
         raise CommandError(f"{color} is not a colour of Navigator items")
-    session.navigator.item(index).set("Color", str(color))
+    _numbered(session, index).set("Color", str(color))
 
 
 @command("ChangeItemLabel")
@@ -161,19 +175,19 @@ def change_label(session: Session, index: int, label: str) -> None:
     """Label of at most 16 characters."""
     if len(label) > 16:
         raise CommandError("A label can have at most 16 characters")
-    session.navigator.item(index).label = label
+    _numbered(session, index).label = label
 
 
 @command("ChangeItemNote")
 def change_note(session: Session, index: int, note: str = "") -> None:
     """Note; none clears it."""
-    session.navigator.item(index).set("Note", note or None)
+    _numbered(session, index).set("Note", note or None)
 
 
 @command("ChangeItemDraw")
 def change_draw(session: Session, index: int, draw: int | None = None) -> None:
     """Draw or not; without a value toggle."""
-    item = session.navigator.item(index)
+    item = _numbered(session, index)
     on = not item.integer("Draw", 1) if draw is None else bool(draw)
     item.set("Draw", None if on else "0")
 
@@ -183,15 +197,15 @@ def change_group(session: Session, index: int, group: int) -> None:
     """Group."""
     if group < 0:
         raise CommandError(f"{group} is not a group ID")
-    session.navigator.item(index).set("GroupID", str(group) if group else None)
+    _numbered(session, index).set("GroupID", str(group) if group else None)
 
 
 @command("ChangeItemRegistration")
 def change_registration(session: Session, index: int, registration: int) -> None:
-    """Registration of an item, by its index from 1."""
-    if index <= 0 or registration < 1:
-        raise CommandError("Index and registration must be positive")
-    session.navigator.item(index).set("Regis", str(registration))
+    """Registration of an item."""
+    if registration < 1:
+        raise CommandError(f"{registration} is not a registration number")
+    _numbered(session, index).set("Regis", str(registration))
 
 
 @command("SetItemAcquire")
@@ -200,6 +214,8 @@ def set_acquire(session: Session, index: int = 0, on: int = 1) -> None:
     item = session.navigator.item(index)
     if on and item.integer("TSparamIndex", -1) >= 0:
         raise CommandError("The item is already set for a tilt series")
+    if on and session.navigator.is_being_acquired(item):
+        raise CommandError("An item in the range that is being acquired cannot be turned on")
     item.acquire = bool(on)
 
 

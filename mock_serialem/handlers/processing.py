@@ -58,11 +58,12 @@ def rotate_ccw(session: Session, buffer: str) -> None:
 
 @command("FFT")
 def fft(session: Session, buffer: str, binning: int = 1) -> None:
-    """Power spectrum into the buffer's FFT buffer."""
+    """Power spectrum into A, which rolls, and into the FFT buffer AF."""
     if not 1 <= binning <= 8:
         raise CommandError("The binning must be between 1 and 8")
-    name = session.buffers.letter(buffer)
-    session.buffers.put(f"{name}F", processing.power_spectrum(session.buffers.get(name), binning))
+    spectrum = processing.power_spectrum(session.buffers.get(buffer), binning)
+    session.buffers.put("AF", spectrum.copy())
+    session.buffers.push(spectrum)
 
 
 @command("FilterImage")

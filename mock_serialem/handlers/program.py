@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import datetime
 
+from mock_serialem import shifts
 from mock_serialem.commands import TABLE, command
 from mock_serialem.errors import CommandError, ScriptExit
 from mock_serialem.handlers.dialogs import take_arguments
@@ -87,7 +89,10 @@ def report_property(session: Session, name: str) -> float:
 @command("SetProperty")
 def set_property(session: Session, name: str, value: int) -> None:
     """Change a property until the program ends."""
-    session.properties.set(name, value)
+    if name.lower() == "tiltaxisoffset":
+        shifts.set_axis_offset(session, float(value))
+    else:
+        session.properties.set(name, value)
 
 
 @command("ReportUserSetting")
@@ -150,7 +155,8 @@ def elapsed_tick_time(session: Session, start: float) -> float:
 @command("ReportMinuteTime")
 def report_minute_time(session: Session) -> float:
     """Absolute time in minutes."""
-    return session.world.now().timestamp() // 60.0
+    # Counted without a time zone, so that it is the same wherever the session runs.
+    return (session.world.now() - datetime(1970, 1, 1)).total_seconds() // 60.0
 
 
 @command("SetCustomTime")

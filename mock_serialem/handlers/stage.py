@@ -174,10 +174,7 @@ def set_axis_offset(session: Session, offset: float) -> None:
     """Set the offset (µm); the displayed image shift stays, so the raw one follows."""
     if abs(offset) > 25.0:
         raise CommandError(f"A tilt axis offset of {offset:.1f} is too large")
-    shift = shifts.displayed(session)
-    session.axis_offset_um = offset
-    session.properties.set("TiltAxisOffset", offset)
-    shifts.set_displayed(session, shift)
+    shifts.set_axis_offset(session, offset)
 
 
 @command("ReportLastAxisOffset")

@@ -11,8 +11,8 @@ _LINES = 6
 
 @command("YesNoBox")
 def yes_no_box(session: Session, text: str) -> float:
-    """Ask; not asked at all, and answered No, while message boxes are suppressed."""
-    if session.script.boxes_suppressed:
+    """Ask; not asked at all, and answered No, after ``NoMessageBoxOnError``."""
+    if session.script.no_message_box:
         return 0.0
     return float(session.ask_yes_no("YesNoBox", text))
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import statistics
 
+import numpy as np
+
 from mock_serialem.commands import command
 from mock_serialem.errors import CommandError
 from mock_serialem.session import Session
+
+_SCRIPT_NAME = "scriptname"
 
 
 @command("SetVariable")
@@ -31,13 +35,21 @@ def set_float(session: Session, name: str, value: float, persistent: int = 0) ->
 @command("GetVariable")
 def get_variable(session: Session, name: str) -> float | str:
     """Value of a variable, or of one reported by the last command."""
+    place = _reported_place(name)
+    if place:
+        return _reported(session, place, name)
+    if name.lower() == _SCRIPT_NAME:
+        return session.script.name
+    return session.variables.get(name)
+
+
+def _reported_place(name: str) -> int:
+    """Number (from 1) of the reported value that a variable stands for, 0 for an ordinary variable."""
     lowered = name.lower()
     for prefix in ("reportedvalue", "repval"):
         if lowered.startswith(prefix) and lowered[len(prefix) :] in ("1", "2", "3", "4", "5", "6"):
-            return _reported(session, int(lowered[-1]), name)
-    if lowered == "scriptname":
-        return session.script.name
-    return session.variables.get(name)
+            return int(lowered[-1])
+    return 0
 
 
 def _reported(session: Session, place: int, name: str) -> float | str:
@@ -51,7 +63,10 @@ def _reported(session: Session, place: int, name: str) -> float | str:
 @command("IsVariableDefined")
 def is_defined(session: Session, name: str) -> float:
     """Whether there is such a variable."""
-    return float(session.variables.is_defined(name))
+    place = _reported_place(name)
+    if place:
+        return float(place <= len(session.script.reported))
+    return float(name.lower() == _SCRIPT_NAME or session.variables.is_defined(name))
 
 
 @command("ClearPersistentVars")
@@ -93,16 +108,44 @@ def report_environment(session: Session, name: str) -> tuple[float, str]:
     return float(value is not None), "none" if value is None else value
 
 
-@command("ArrayStatistics")
-def array_statistics(session: Session, name: str) -> tuple[float, ...]:
-    """Number, minimum, maximum, mean, sd, median of an array."""
-    text = str(session.variables.get(name))
+def number_array(session: Session, name: str) -> list[float]:
+    """Numbers in an array variable.
+
+    Raises
+    ------
+    CommandError
+        It is not defined, is empty, or has other elements.
+    """
     try:
-        values = [float(word) for word in text.split()]
+        values = [float(word) for word in str(session.variables.get(name)).split()]
     except ValueError as err:
         raise CommandError(f"Variable {name} has elements that are not numbers") from err
     if not values:
         raise CommandError(f"Variable {name} is empty")
+    return values
+
+
+@command("LinearFitToVars")
+def linear_fit(session: Session, x: str, y: str, z: str = "") -> tuple[float, float, float, float]:
+    """Number, slope, intercept and correlation; with three arrays number, two slopes and constant of the third."""
+    columns = [np.asarray(number_array(session, name)) for name in (x, y, *([z] if z else []))]
+    unknowns = len(columns)
+    count = len(columns[0])
+    if any(len(column) != count for column in columns) or count < unknowns:
+        raise CommandError(f"A linear fit needs arrays of the same length with at least {unknowns} elements")
+    design = np.stack([*columns[:-1], np.ones(count)], axis=1)
+    found = np.linalg.lstsq(design, columns[-1], rcond=None)[0]
+    if z:
+        return float(count), float(found[0]), float(found[1]), float(found[2])
+    spread = float(columns[0].std() * columns[1].std())
+    together = float(((columns[0] - columns[0].mean()) * (columns[1] - columns[1].mean())).mean())
+    return float(count), float(found[0]), float(found[1]), together / spread if spread > 0.0 else 0.0
+
+
+@command("ArrayStatistics")
+def array_statistics(session: Session, name: str) -> tuple[float, ...]:
+    """Number, minimum, maximum, mean, sd, median of an array."""
+    values = number_array(session, name)
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return (
         len(values),

@@ -20,6 +20,13 @@ ACTIVITIES = (
     "script",
 )
 
+LONGEST_S = 366 * 86400.0
+"""Longest time that one step may take; beyond a few thousand years there is no date to give an image."""
+
+
+class TooLongError(ValueError):
+    """A single step of more than `LONGEST_S`."""
+
 
 class Clock:
     """Seconds since the start, and what they were spent on.
@@ -48,9 +55,13 @@ class Clock:
             For an activity not in `ACTIVITIES`.
         ValueError
             For negative time.
+        TooLongError
+            For more than `LONGEST_S`; the clock stays as it was.
         """
         if not seconds >= 0.0:
             raise ValueError(f"time does not go back: {seconds} s of {activity}")
+        if seconds > LONGEST_S:
+            raise TooLongError(f"{seconds:g} s of {activity} is more than a year")
         self.activities[self._booked_as or activity] += seconds
         self.seconds += seconds
         if self.pacer is not None:

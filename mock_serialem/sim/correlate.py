@@ -33,17 +33,25 @@ HIGH_PASS_PX = 30.0
 """Wavelengths longer than about this many reduced pixels are taken out."""
 
 LOW_PASS_PX = 3.0
+SLOW_PX = 8.0
+"""Width (Gaussian sigma) of what counts as slow change between images of different magnification."""
+
 NOTHING = ShiftMeasurement(None, None, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Reduced image: top row first, with its pixel (um), rotation and nominal tilt (degrees)."""
+    """Reduced image: top row first, with its pixel (um), rotation and nominal tilt (degrees).
+
+    `aside_px` is where the middle of these pixels lies in the whole image: right and up from its middle, in pixels of
+    the picture. Blocks and cuts of odd sizes leave it up to a pixel away.
+    """
 
     pixels: Floats32
     pixel_um: float
     rotation_deg: float
     tilt_deg: float
+    aside_px: tuple[float, float] = (0.0, 0.0)
 
 
 def reduced(shot: Shot, factor: int) -> Picture:
@@ -51,16 +59,18 @@ def reduced(shot: Shot, factor: int) -> Picture:
     if shot.pixels is None:
         raise ValueError(f"exposure {shot.number} has no pixels to correlate")
     rows, columns = (size // factor for size in shot.pixels.shape)
+    top, left = ((size - factor * kept) // 2 for size, kept in zip(shot.pixels.shape, (rows, columns)))
     if factor == 1:
         pixels = shot.pixels.astype(np.float32)
     else:
-        top, left = ((size - factor * kept) // 2 for size, kept in zip(shot.pixels.shape, (rows, columns)))
         kept = shot.pixels[top : top + factor * rows, left : left + factor * columns]
         # Sums of counts as integers: fast, and int32 cannot overflow.
         kind = np.int32 if kept.dtype.kind in "iu" else np.float32
         summed = np.add.reduceat(kept, np.arange(0, factor * rows, factor), axis=0, dtype=kind)
         pixels = summed.reshape(rows, columns, factor).sum(axis=2).astype(np.float32)
-    return Picture(pixels, shot.pixel_um * factor, shot.rotation_deg, shot.tilt_deg)
+    right = (left + 0.5 * (factor * columns - shot.pixels.shape[1])) / factor
+    down = (top + 0.5 * (factor * rows - shot.pixels.shape[0])) / factor
+    return Picture(pixels, shot.pixel_um * factor, shot.rotation_deg, shot.tilt_deg, (right, -down))
 
 
 def _size(shot: Shot) -> tuple[int, ...]:
@@ -103,7 +113,7 @@ def _same_scale(image: Shot, reference: Shot, limit_um: float | None) -> ShiftMe
     still = _cropped(_matched(second, first), (shape[0], shape[1]))
     reach = None if limit_um is None else limit_um / first.pixel_um
     found = _peak_of(_conditioned(moved.pixels), _conditioned(still.pixels), reach)
-    return _as_shift(found, first)
+    return _as_shift(found, moved, still.aside_px)
 
 
 def _matched(reference: Picture, image: Picture) -> Picture:
@@ -116,7 +126,8 @@ def _matched(reference: Picture, image: Picture) -> Picture:
     if np.abs(forward - np.eye(2)).max() < 2e-3:
         return reference
     pixels = _warped(reference.pixels, np.linalg.inv(forward), reference.pixels.shape)
-    return Picture(pixels, image.pixel_um, image.rotation_deg, image.tilt_deg)
+    right, up = forward @ np.asarray(reference.aside_px)
+    return Picture(pixels, image.pixel_um, image.rotation_deg, image.tilt_deg, (float(right), float(up)))
 
 
 def _warped(pixels: Floats32, backward: NDArray[Any], shape: tuple[int, ...]) -> Floats32:
@@ -140,7 +151,9 @@ def _warped(pixels: Floats32, backward: NDArray[Any], shape: tuple[int, ...]) ->
 def _cropped(picture: Picture, shape: tuple[int, int]) -> Picture:
     top, left = ((size - wanted) // 2 for size, wanted in zip(picture.pixels.shape, shape))
     kept = picture.pixels[top : top + shape[0], left : left + shape[1]]
-    return Picture(kept, picture.pixel_um, picture.rotation_deg, picture.tilt_deg)
+    right = picture.aside_px[0] + left + 0.5 * (shape[1] - picture.pixels.shape[1])
+    up = picture.aside_px[1] - top - 0.5 * (shape[0] - picture.pixels.shape[0])
+    return Picture(kept, picture.pixel_um, picture.rotation_deg, picture.tilt_deg, (right, up))
 
 
 def _taper(count: int) -> Floats32:
@@ -224,11 +237,14 @@ def _vertex(three: Floats32) -> float:
     return 0.0 if bend >= 0.0 else min(max(0.5 * (before - after) / bend, -0.5), 0.5)
 
 
-def _as_shift(found: tuple[float, float, float] | None, picture: Picture) -> ShiftMeasurement:
-    """The content lies at `found` (pixels) and must go back to the centre."""
+def _as_shift(
+    found: tuple[float, float, float] | None, picture: Picture, other_aside_px: tuple[float, float]
+) -> ShiftMeasurement:
+    """The content lies at `found` (pixels), from middle to middle of what was compared, and must go back."""
     if found is None:
         return NOTHING
-    right, up, peak = found
+    right = found[0] + picture.aside_px[0] - other_aside_px[0]
+    up, peak = found[1] + picture.aside_px[1] - other_aside_px[1], found[2]
     x, y = plane_rotation(-picture.rotation_deg) @ np.array([right, up]) * picture.pixel_um
     return ShiftMeasurement(-float(x), -float(y), peak)
 
@@ -241,22 +257,32 @@ def _template(fine: Shot, coarse: Shot, limit_um: float | None, image_is_templat
     small = reduced(fine, max(1, int(wide.pixel_um / fine.pixel_um / 1.5)))
     scale = small.pixel_um / wide.pixel_um
     shape = tuple(max(int(size * scale), 8) for size in small.pixels.shape)
-    template = _matched_to(small, wide, (shape[0], shape[1]))
+    template, aside_px = _matched_to(small, wide, (shape[0], shape[1]))
     reach = None if limit_um is None else limit_um / wide.pixel_um
-    found = _best_place(wide.pixels, template, reach)
+    found = _best_place(_flattened(wide.pixels), _flattened(template), reach)
     if found is None:
         return NOTHING
     # `found` is where the fine image's centre lies in the coarse one.
-    where = _as_shift(found, wide)
+    where = _as_shift(found, wide, aside_px)
     if where.dx_um is None or where.dy_um is None or not image_is_template:
         return where
     return ShiftMeasurement(-where.dx_um, -where.dy_um, where.peak)
 
 
-def _matched_to(small: Picture, wide: Picture, shape: tuple[int, int]) -> Floats32:
+def _matched_to(
+    small: Picture, wide: Picture, shape: tuple[int, int]
+) -> tuple[Floats32, tuple[float, float]]:
+    """The small picture on the raster of the wide one, and where the middle of it lies in its whole image."""
     to_specimen = plane_rotation(-small.rotation_deg) * small.pixel_um
     forward = plane_rotation(wide.rotation_deg) / wide.pixel_um @ to_specimen
-    return _warped(small.pixels, np.linalg.inv(forward), shape)
+    right, up = forward @ np.asarray(small.aside_px)
+    return _warped(small.pixels, np.linalg.inv(forward), shape), (float(right), float(up))
+
+
+def _flattened(pixels: Floats32) -> Floats32:
+    """Without slow changes of brightness, which would outweigh the detail of a small template."""
+    flat: Floats32 = pixels - scipy.ndimage.gaussian_filter(pixels, SLOW_PX)
+    return flat
 
 
 def _best_place(

@@ -33,6 +33,20 @@ def nearest_landmark(sheet: Sheet, seed: int, pose: Pose, reach_um: float) -> Po
     return best
 
 
+def holes_within(sheet: Sheet, seed: int, pose: Pose, reach_um: float) -> list[Point]:
+    """Sample-frame centres (um) of the holes with ice around the centre of an image.
+
+    They come row by row of the lattice, each row in the direction opposite to the one before. A sample without holes
+    has none.
+    """
+    spec, here = sheet.spec, sheet.at_centre(pose.rotation, pose.offset_um)
+    if not isinstance(spec, HoleySpec):
+        return []
+    steps = math.ceil(reach_um / math.hypot(*spec.lattice_um[0])) + 1
+    found = _holes(HoleyMatter(spec, seed), here, steps)
+    return [_in_sample(sheet, here, place) for place in found]
+
+
 def surface_point(sheet: Sheet, x_um: float, y_um: float) -> Point:
     """Point of the mid-surface with these coordinates in the sample's frame."""
     return sheet.at_centre(np.eye(3), np.array([-x_um, -y_um, 0.0])).point_um
@@ -43,10 +57,11 @@ def _in_sample(sheet: Sheet, here: Placement, place: UVW) -> Point:
     return float(x), float(y), float(z)
 
 
-def _holes(matter: HoleyMatter, here: Placement) -> list[UVW]:
-    """Sheet u, v, depth of the sound holes around."""
+def _holes(matter: HoleyMatter, here: Placement, steps: int = 2) -> list[UVW]:
+    """Sheet u, v, depth of the sound holes around, so many steps of the lattice to each side."""
     middle_i, middle_j, _ = matter.nearest_hole(np.array([here.u_um]), np.array([here.v_um]))
-    around = [(int(middle_i[0]) + i, int(middle_j[0]) + j) for i in range(-2, 3) for j in range(-2, 3)]
+    side = range(-steps, steps + 1)
+    around = [(int(middle_i[0]) + i, int(middle_j[0]) + (j if i % 2 else -j)) for i in side for j in side]
     return [(*matter.centre_um(i, j), 0.0) for i, j in around if matter.kind(here.site, i, j) == ICE]
 
 

@@ -2,7 +2,8 @@
 
 Image centre
 ------------
-Lab x, y of the image centre = true image-shift matrix @ raw image shift + misalignment of the area.
+Lab x, y of the image centre = true image-shift matrix @ raw image shift + misalignment of the area
++ place of the recorded area on the camera.
 A lab point shows at (lab - centre) in the specimen plane of the image.
 
 Defocus
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mock_serialem.sim.optics import Optics
-from mock_serialem.sim.pose import Pose, rotation_about_x
+from mock_serialem.sim.pose import Pose, plane_rotation, rotation_about_x
 from mock_serialem.sim.profiles import MicroscopeProfile
 from mock_serialem.sim.sample import Placement, Sheet
 from mock_serialem.sim.stage import Stage
@@ -27,12 +28,17 @@ from mock_serialem.sim.stage import Stage
 
 @dataclass(frozen=True)
 class ImagingState:
-    """What decides where an image is taken: area letter, magnification index, raw image shift, focus readout."""
+    """What decides where an image is taken.
+
+    Area letter, magnification index, raw image shift, focus readout, and the place of the recorded area on the camera
+    (physical pixels from its middle, Y up).
+    """
 
     area: str
     mag_index: int
     image_shift: tuple[float, float]
     focus_um: float
+    offset_px: tuple[float, float] = (0.0, 0.0)
 
 
 class Scene:
@@ -72,7 +78,9 @@ class Scene:
         offset[1] += stage.profile.tilt_axis_offset_um
         misaligned = self._profile.area_misalignment_um.get(state.area, (0.0, 0.0))
         centre = optics.true_is_to_specimen(state.mag_index) @ np.asarray(state.image_shift)
-        offset[:2] -= centre + np.asarray(misaligned)
+        on_camera = optics.true_pixel_um(state.mag_index) * np.asarray(state.offset_px)
+        aside = plane_rotation(-optics.true_rotation_deg(state.mag_index)) @ on_camera
+        offset[:2] -= centre + np.asarray(misaligned) + aside
         placement = self._sheet.at_centre(rotation, offset)
         height = float(rotation[2] @ np.asarray(placement.point_um) + offset[2])
         pose = Pose(

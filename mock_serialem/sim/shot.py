@@ -31,6 +31,9 @@ class ExposureSetup:
         At the specimen, without sample.
     beam_radius_um : float
         On the specimen; outside it is dark.
+    offset_px : (x, y)
+        Middle of the recorded area from the middle of the camera: physical pixels, Y up. The beam stays centred on
+        the area.
     """
 
     camera_set: str
@@ -42,6 +45,7 @@ class ExposureSetup:
     drift_settle_s: float = 0.0
     dose_rate_e_per_a2_s: float = 3.0
     beam_radius_um: float = 1.0
+    offset_px: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

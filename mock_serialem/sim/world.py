@@ -273,7 +273,7 @@ class World:
         beam = self.mishaps.before_exposure(self._exposures + 1)
         self._exposures += 1
         middle_s = self.clock_s + setup.exposure_s / 2.0
-        state = self._state(setup.area, setup.mag_index)
+        state = replace(self._state(setup.area, setup.mag_index), offset_px=setup.offset_px)
         pose, placement = self._scene.pose(state, setup.binning, middle_s)
         lit = setup if beam == 1.0 else replace(setup, dose_rate_e_per_a2_s=setup.dose_rate_e_per_a2_s * beam)
         frame = self._camera.take(lit, pose, placement, rendered)

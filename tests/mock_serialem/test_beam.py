@@ -130,3 +130,14 @@ def test_the_shift_offset_of_view(make_session: MakeSession) -> None:
     found = difference()
     sem.SetLowDoseShiftOffset(0, 1.0, -1.0)
     assert found < 0.3 < difference()
+
+
+def test_changing_the_intensity(sem: ModuleType) -> None:
+    sem.SetLowDoseMode(0)
+    sem.T()
+    before = sem.ReportMeanCounts()
+    sem.ChangeIntensityBy(0.5)
+    sem.T()
+    assert sem.ReportMeanCounts() == pytest.approx(0.5 * before, rel=0.1)
+    with pytest.raises(sem.SEMerror):
+        sem.ChangeIntensityBy(0.0)

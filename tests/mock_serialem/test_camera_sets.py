@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from mock_serialem.session import Session
@@ -101,3 +102,34 @@ def test_exposure_for_a_mean(sem: ModuleType) -> None:
     mean = sem.ReportMeanCounts()
     sem.SetExposureForMean(2 * mean)
     assert sem.ReportExposure("R")[0] == pytest.approx(2.0)
+
+
+def test_an_area_beside_the_middle_is_recorded_there(sem: ModuleType, session: Session) -> None:
+    sem.OpenNavigator()
+    sem.V()
+    whole = session.buffers.get("A")
+    sem.SetCameraArea("V", "960", 2880, 404, 2448)
+    assert sem.ReportCameraSetArea("V") == (480.0, 511.0, 960.0, 2880.0, 404.0, 2448.0)
+    sem.V()
+    part = session.buffers.get("A")
+    assert whole.shot is not None and part.shot is not None
+    x, y, _ = whole.shot.pose.where(part.shot.pose.centre_um)
+    true = whole.shot.pose
+    turn = np.radians(true.rotation_deg)
+    right, up = (
+        np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ (x, y) / true.pixel_um
+    )
+    # Middle of the area from that of 5760 x 4092 pixels, binned by 4.
+    assert (right, up) == pytest.approx((-960 / 4, (2046 - 1426) / 4), abs=0.5)
+    sem.Copy("B", "P")
+    assert sem.StagePosToBufImagePos("P", 0, *sem.BufImagePosToStagePos("A", 0, 240, 255.5)[:2]) == (
+        pytest.approx((720 - 240, 511.5 - 155), abs=0.01)
+    )
+    sem.SetBinning("V", 2)
+    assert sem.ReportCameraSetArea("V")[2:] == (960.0, 2880.0, 404.0, 2448.0)
+    sem.SetCameraArea("V", "F")
+    sem.V()
+    assert session.buffers.get("A").aside_um == (0.0, 0.0)
+    for bad in (("-8", 100, 0, 100), ("0", 5764, 0, 100), ("0", 100, 0, 4096), ("200", 100, 0, 100)):
+        with pytest.raises(sem.SEMerror):
+            sem.SetCameraArea("V", *bad)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mock_serialem import client
+from mock_serialem.pictures import buffer_pixels
 from mock_serialem.server import Server
 from mock_serialem.session import Session
 
@@ -72,7 +73,7 @@ def test_exit_and_a_new_start(remote: ModuleType, session: Session) -> None:
 def test_images_in_both_directions(remote: ModuleType, session: Session) -> None:
     remote.T()
     array = np.asarray(remote.bufferImage("A"))
-    np.testing.assert_array_equal(array, session.buffers.get("A").pixels)
+    np.testing.assert_array_equal(array, buffer_pixels(session, "A"))
     assert array.dtype == np.int16 and not array.flags.writeable
     for dtype in (np.uint8, np.int16, np.uint16, np.float32):
         made = np.arange(20).reshape(4, 5).astype(dtype)

@@ -87,7 +87,7 @@ VARIABLE = {
     "Ctfplotter", "ReportSlotStatus", "LongOperation", "RefineZLP", "SetStatusLine", "ReportFileZsize",
     "OpenTextFile", "ReportNextNavAcqItem", "ReportAlignShift", "ReportISforBufferShift", "ReportShiftDiffFrom",
     "ReportLongOperations", "GetVariable", "ImagingStateProperties", "Call", "CallFunction", "CallScript", "CallMacro",
-    "CallStringArray",
+    "CallStringArray", "UpdateHWDarkRef",
 }  # fmt: skip
 
 
@@ -124,3 +124,50 @@ def test_reports_go_to_the_log_unless_suppressed(prepared: tuple[Session, Module
     sem.SuppressReports()
     sem.ReportTargetDefocus()
     assert sum("ReportTargetDefocus" in line for line in session.log_lines) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_what_is_no_number_changes_nothing(prepared: tuple[Session, ModuleType], value: float) -> None:
+    _, sem = prepared
+
+    def state() -> tuple[object, ...]:
+        return sem.ReportStageXYZ(), sem.ReportTiltAngle(), sem.ReportImageShift(), sem.ReportDefocus()
+
+    before = state()
+    calls = {
+        "TiltTo": (value,),
+        "MoveStage": (0.0, value),
+        "MoveStageTo": (value, 0.0),
+        "ImageShiftByMicrons": (value, 0.0),
+        "SetImageShift": (0.0, value),
+        "SetDefocus": (value,),
+        "ChangeFocus": (value,),
+        "SetExposure": ("R", value),
+        "Delay": (value, "s"),
+    }
+    for name, arguments in calls.items():
+        with pytest.raises(sem.SEMerror):
+            getattr(sem, name)(*arguments)
+    assert state() == before
+
+
+def test_reported_values_last_until_the_next_command_begins(sem: ModuleType) -> None:
+    sem.MoveStageTo(4, 5)
+    sem.ReportStageXYZ()
+    assert sem.IsVariableDefined("repVal2") == 1.0 and sem.GetVariable("reportedValue2") == 5.0
+    assert sem.GetVariable("repVal1") == 4.0 and sem.IsVariableDefined("repVal4") == 0.0
+    with pytest.raises(sem.SEMerror):
+        sem.ChangeFocus(0)
+    assert sem.IsVariableDefined("repVal1") == 0.0
+    with pytest.raises(sem.SEMerror):
+        sem.GetVariable("repVal1")
+
+
+def test_a_wait_of_ages_is_refused_and_leaves_the_clock_alone(prepared: tuple[Session, ModuleType]) -> None:
+    session, sem = prepared
+    before_s = session.world.clock_s
+    with pytest.raises(sem.SEMerror):
+        sem.Delay(1e29, "sec")
+    assert session.world.clock_s - before_s < 10
+    sem.Record()
+    session.world.now()

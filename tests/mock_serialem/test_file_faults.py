@@ -47,3 +47,24 @@ def test_the_log_once_it_has_a_name(sem: ModuleType, session: Session, name: str
     assert touched(session, name, ()) is None
     sem.SaveLog(0, "log.txt")
     assert touched(session, name, ()) == ((session.directory / "log.txt",), True)
+
+
+def test_files_that_are_written_by_the_way(sem: ModuleType, session: Session) -> None:
+    folder = session.directory
+    sem.OpenNavigator()
+    assert touched(session, "NewMap", ()) is None and touched(session, "MultipleRecords", ()) is None
+    sem.OpenNewFile("a.mrc")
+    stack = (folder / "a.mrc", folder / "a.mrc.mdoc")
+    sem.R()
+    assert touched(session, "NewMap", ()) == (stack, True)
+    assert touched(session, "MultipleRecords", (2,)) == (stack, True)
+    assert touched(session, "MultipleRecords", (2, 1, 0.5, 0.0, 0)) is None
+    sem.S()
+    assert touched(session, "NewMap", ()) is None
+    assert touched(session, "AddTitleToFile", (1, "text")) == (stack, True)
+    assert touched(session, "SetupFullMontage", (0.1, "m.mrc")) == ((folder / "m.mrc",), True)
+    assert touched(session, "SetupPolygonMontage", (1, 0.1, "p.mrc")) == ((folder / "p.mrc",), True)
+    assert touched(session, "OpenNavigator", ("n.nav",)) == ((folder / "n.nav",), False)
+    assert touched(session, "WriteFrameMdoc", ()) is None
+    sem.OpenFrameMdoc("f.mdoc")
+    assert touched(session, "WriteFrameMdoc", ()) == ((folder / "f.mdoc",), True)

@@ -95,3 +95,12 @@ def test_a_frame_mdoc(sem: ModuleType, session: Session) -> None:
     assert (first.name, second.name) == ("0", "1")
     assert first.entries["Given"] == "before" and first.entries["Added"] == "later"
     assert first.entries["NumSubFrames"] == "10" and "Given" not in second.entries
+
+
+def test_the_frame_mdoc_has_the_title_of_image_files(sem: ModuleType, session: Session) -> None:
+    sem.OpenFrameMdoc("f.mdoc")
+    sem.R()
+    sem.CloseFrameMdoc()
+    adoc = parse_autodoc((session.directory / "f.mdoc").read_bytes().decode())
+    assert list(adoc.entries) == ["T", "Voltage"]
+    assert adoc.entries["T"].endswith("15-Jan-26  09:00:00    ") and len(adoc.entries["T"]) == 79

@@ -140,3 +140,47 @@ def test_program_facts(sem: ModuleType, session: Session) -> None:
     assert sem.ReportCustomInterval("ZLP") == pytest.approx(2, abs=0.01)
     assert sem.ReportCustomInterval("other") > 1000
     assert sem.ReportNumExeFuncs() == 791.0
+
+
+def test_hardware_dark_references(sem: ModuleType, session: Session) -> None:
+    before = session.world.clock_s
+    assert sem.UpdateHWDarkRef(4.0) == (0.0, 0.0)
+    assert session.world.clock_s - before > 10.0
+    assert sem.UpdateHWDarkRef(4.0) is None and sem.LongOperation("DA", "4") is None
+    sem.Delay(5 * 60, "min")
+    assert sem.UpdateHWDarkRef(4.0) == (0.0, 0.0)
+
+
+def test_all_apertures_and_the_way_back(sem: ModuleType) -> None:
+    assert sem.ReportApertureSize(0) > 0.0 == sem.ReportApertureSize(4)
+    before = sem.ReportApertureSize(2)
+    sem.SetApertureSize(2, 0)
+    assert sem.ReportApertureSize(2) == 0.0
+    sem.SetApertureSize(2, 1)
+    assert sem.ReportApertureSize(2) == before
+    sem.RemoveAperture(2)
+    sem.ReInsertAperture(2)
+    assert sem.ReportApertureSize(2) == before
+    with pytest.raises(sem.SEMerror):
+        sem.SetApertureSize(4, 1)
+
+
+def test_the_truth_log_tells_of_upkeep(sem: ModuleType, session: Session) -> None:
+    sem.SetLowDoseMode(1)
+    sem.LongOperation("FF", "0")
+    sem.GoToLowDoseArea("V")
+    sem.ImageShiftByMicrons(3.0, -2.0)
+    sem.TiltTo(10)
+    sem.RefineZLP(0.0, -1)
+    assert sem.ReportLowDose()[1] == 3.0
+    assert sem.RefineZLP(30.0, -1) is None
+    flash, slit = [line for line in session.world.truth.events if line["event"] == "upkeep"]
+    assert (flash["operation"], slit["operation"], slit["tilt_nominal_deg"]) == ("FF", "RefineZLP", 10.0)
+    assert flash["until_s"] - flash["t_s"] == 60.0
+    centre = session.world.pose("R").centre_um
+    assert (slit["sample_x_um"], slit["sample_y_um"]) == pytest.approx(centre[:2], abs=0.01)
+    sem.SetColumnOrGunValve(0)
+    sem.NoMessageBoxOnError()
+    with pytest.raises(sem.SEMerror, match="valves"):
+        sem.RefineZLP()
+    assert sem.RefineZLP(0.0, 0, 0, 1) == 1.0

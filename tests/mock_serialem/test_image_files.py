@@ -115,12 +115,8 @@ def test_saving_one_image_elsewhere(sem: ModuleType, session: Session) -> None:
     sem.ReadOtherFile(0, "Q", "one.mrc")
     np.testing.assert_array_equal(sem.bufferImage("Q"), sem.bufferImage("A"))
     data = (session.directory / "one.tif").read_bytes()
-    assert data[:4] == b"II*\0" and sem.bufferImage("A").tobytes() in data
-    for kind, compression, name in (
-        ("HDF", "NONE", "one.hdf"),
-        ("JPG", "CUR", "one.jpg"),
-        ("TIF", "LZW", "b.tif"),
-    ):
+    assert data[:4] == b"II*\0" and session.buffers.get("A").pixels.tobytes() in data
+    for kind, compression, name in (("HDF", "NONE", "one.hdf"), ("TIF", "JPG", "b.tif")):
         with pytest.raises(sem.SEMerror):
             sem.SaveToOtherFile("A", kind, compression, name)
         assert not (session.directory / name).exists()

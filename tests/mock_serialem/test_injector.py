@@ -162,6 +162,20 @@ def test_valves_close_and_cannot_be_opened_while_the_pressure_is_bad(faulty: Fau
     assert len(lines(session)) == len(lines(session, "recovered")) == 1
 
 
+def test_an_image_during_which_the_valves_close_is_dark(faulty: Faulty) -> None:
+    sem, session = faulty({"kind": "valves_close", "exposure": 2, "seconds": 1})
+    means = []
+    for _ in range(2):
+        sem.R()
+        means.append(sem.ReportMeanCounts("A"))
+    assert means[0] > 10.0 and means[1] == 0.0 and sem.ReportColumnOrGunValve() == 0.0
+    assert [line["dose_e_per_a2"] > 0 for line in lines(session, "exposure")] == [True, False]
+    sem.Delay(1, "s")
+    sem.SetColumnOrGunValve(1)
+    sem.R()
+    assert sem.ReportMeanCounts("A") > 10.0
+
+
 def test_the_beam_becomes_weaker(faulty: Faulty) -> None:
     sem, session = faulty({"kind": "beam_current", "exposure": 2, "factor": 0.25, "seconds": 20})
     full = sem.ReportFEGBeamCurrent()

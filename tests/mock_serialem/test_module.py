@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -448,3 +449,40 @@ def test_absolute_and_relative_names(sem: ModuleType, session: Session, tmp_path
     assert sem.DoesFileExist(str(tmp_path / "session" / "deep" / "er")) == 1.0
     with pytest.raises(sem.SEMerror):
         sem.SetDirectory("missing")
+
+
+def test_an_array_with_gaps_is_refused(sem: ModuleType) -> None:
+    whole = np.arange(48, dtype=np.int16).reshape(6, 8)
+    with pytest.raises(sem.SEMmoduleError):
+        sem.PutImageInBuffer(whole[::2, ::2], "P", 4, 3)
+    sem.PutImageInBuffer(np.asfortranarray(whole), "P", 8, 6)
+    assert np.array_equal(np.asarray(sem.bufferImage("P")), whole)
+
+
+def test_a_question_within_try_is_asked(sem: ModuleType, session: Session) -> None:
+    sem.StartTry()
+    assert sem.YesNoBox("go on?") == 1.0
+    sem.EndTry()
+    sem.NoMessageBoxOnError(1)
+    assert sem.YesNoBox("go on?") == 0.0
+    assert session.operator.asked == ["YesNoBox: go on?"]
+
+
+def test_a_setting_that_is_kept_after_all_stays(sem: ModuleType, session: Session) -> None:
+    sem.SetUserSetting("DriftProtection", 1)
+    sem.SetUserSetting("DriftProtection", 2, 1)
+    sem.SetUserSetting("ShowStateNumbers", 1)
+    session.end_script()
+    assert session.settings.get("DriftProtection") == 2.0 and session.settings.get("ShowStateNumbers") == 0.0
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone can be changed on POSIX systems only")
+def test_minutes_do_not_depend_on_the_time_zone(sem: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        # 15 January 2026, 9:00, counted from the start of 1970.
+        assert sem.ReportMinuteTime() == 20468 * 1440 + 9 * 60
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -165,8 +165,7 @@ def test_polygons(sem: ModuleType, session: Session) -> None:
 def test_finding_items(sem: ModuleType) -> None:
     sem.OpenNavigator()
     for x in (0, 10):
-        sem.AddStagePosAsNavPoint(x, 1, 0)
-        sem.ChangeItemNote(0, "same")
+        sem.ChangeItemNote(int(sem.AddStagePosAsNavPoint(x, 1, 0)), "same")
     assert sem.FindItemWithLabelOrNote(1, "SAME") == (1.0, 0.0, 1.0)
     assert sem.FindItemWithLabelOrNote(1, "same", 9, 0) == (2.0, 10.0, 1.0)
     assert sem.FindItemWithLabelOrNote(0, "same") == (0.0, 0.0, 0.0)
@@ -180,3 +179,44 @@ def test_moving_to_an_item_leaves_image_shift_alone(sem: ModuleType) -> None:
     sem.MoveToNavItem(1)
     assert sem.ReportStageXYZ() == (12.0, -7.0, 3.0)
     assert sem.ReportImageShift()[:2] == before
+
+
+def test_a_polygon_of_image_points_is_drawn_on_the_map(sem: ModuleType) -> None:
+    sem.OpenNavigator()
+    sem.OpenNewFile("view.mrc")
+    sem.V()
+    sem.SetVariable("x", "10\n200\n100")
+    sem.SetVariable("y", "10\n20\n300")
+    free = int(sem.AddImagePointsAsPolygon("A", "x", "y"))
+    number = int(sem.NewMap())
+    drawn = int(sem.AddImagePointsAsPolygon("A", "x", "y"))
+    assert sem.NavIndexItemDrawnOn(free) == 0.0
+    assert sem.NavIndexItemDrawnOn(drawn) == number
+
+
+def test_a_place_for_the_note_needs_a_note(sem: ModuleType) -> None:
+    sem.OpenNavigator()
+    sem.OpenNewFile("map.mrc")
+    sem.V()
+    with pytest.raises(sem.SEMerror):
+        sem.NewMap(0)
+    assert sem.ReportNumTableItems() == 0.0 == sem.ReportFileZsize()
+    assert sem.NewMap() == 1.0
+
+
+def test_items_are_changed_by_their_index_from_one(sem: ModuleType, session: Session) -> None:
+    sem.OpenNavigator()
+    sem.AddStagePosAsNavPoint(1, 2, 3)
+    before = dict(session.navigator.items[0].entries)
+    for index in (0, -1, 2):
+        for change in (
+            lambda i: sem.ChangeItemColor(i, 3),
+            lambda i: sem.ChangeItemLabel(i, "x"),
+            lambda i: sem.ChangeItemNote(i, "x"),
+            lambda i: sem.ChangeItemDraw(i, 0),
+            lambda i: sem.ChangeItemGroupID(i, 7),
+            lambda i: sem.ChangeItemRegistration(i, 2),
+        ):
+            with pytest.raises(sem.SEMerror):
+                change(index)
+    assert session.navigator.items[0].entries == before and session.navigator.items[0].label == "1"

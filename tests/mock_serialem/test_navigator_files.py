@@ -173,3 +173,18 @@ def test_new_items_get_the_registration_that_was_set(sem: ModuleType, session: S
     assert session.navigator.items[0].entries["Regis"] == "4"
     sem.ReportNavItem()
     assert sem.GetVariable("navRegis") == 4.0
+
+
+def test_items_without_an_id_are_all_merged(sem: ModuleType, session: Session) -> None:
+    body = (
+        "\n[Item = {}]\nColor = 0\nStageXYZ = {} 2 3\nNumPts = 1\nRegis = 1\nType = 0\nPtsX = {}\nPtsY = 2\n"
+    )
+    text = "AdocVersion = 2.00\n" + "".join(body.format(f"n{x}", x, x) for x in (1, 2))
+    (session.directory / "plain.nav").write_text(text, encoding="ascii")
+    sem.ReadNavFile("plain.nav")
+    sem.MergeNavFile("plain.nav")
+    assert [item.label for item in session.navigator.items] == ["n1", "n2", "n1", "n2"]
+    sem.AddStagePosAsNavPoint(7, 8, 9)
+    sem.SaveNavigator("whole.nav")
+    sem.MergeNavFile("whole.nav")
+    assert sum(item.stage_um == (7.0, 8.0, 9.0) for item in session.navigator.items) == 1

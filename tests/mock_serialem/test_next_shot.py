@@ -281,3 +281,44 @@ def test_aligning_to_a_template(make_session: MakeSession) -> None:
     assert np.hypot(*first.pose.where(again.pose.centre_um)[:2]) < 0.15
     with pytest.raises(sem.SEMerror):
         sem.AlignToTemplate(-1, -1, -1, -1, "none")
+
+
+def test_only_a_script_before_can_skip_an_item(sem: ModuleType, session: Session) -> None:
+    sem.OpenNavigator()
+    for x in (10, 20):
+        sem.AddStagePosAsNavPoint(x, 0, 0)
+        sem.SetItemAcquire()
+    sem.SetNavAcqAtEndParams("prim", 2, "scrp-p", 1)
+    sem.StartNavAcquireAtEnd()
+
+    def script(number: int) -> bool:
+        sem.SkipAcquiringNavItem()
+        return True
+
+    assert nav_acquire.run(session, script) == 2
+    assert sem.ReportNumNavAcquire() == (0.0, 0.0)
+
+
+def test_marks_during_a_run(sem: ModuleType, session: Session) -> None:
+    sem.OpenNavigator()
+    for x in (10, 20, 30, 40):
+        sem.AddStagePosAsNavPoint(x, 0, 0)
+    for index in (1, 3):
+        sem.SetItemAcquire(index)
+    sem.SetNavAcqAtEndParams("prim", 2, "scrp-p", 1)
+    sem.StartNavAcquireAtEnd()
+    seen = []
+
+    def script(number: int) -> bool:
+        seen.append(sem.ReportNavItem()[0])
+        for inside in (1, 2, 3):
+            with pytest.raises(sem.SEMerror):
+                sem.SetItemAcquire(inside)
+        sem.SetItemAcquire(4)
+        sem.SetItemAcquire(3, 0)
+        return True
+
+    assert nav_acquire.run(session, script) == 1 and seen == [1.0]
+    assert [item.acquire for item in session.navigator.items] == [False, False, False, True]
+    sem.SetItemAcquire(2)
+    assert sem.ReportItemAcquire(2) == 1.0

@@ -166,3 +166,34 @@ def test_kinematic_images_keep_their_nominal_size(sem: ModuleType, session: Sess
     sem.ReduceImage("A", 2)
     assert sem.ImageProperties("A")[:3] == (350.0, 250.0, 8.0)
     assert session.buffers.get("A").pixels.shape == (32, 32)
+
+
+def test_a_spectrum_rolls_into_a(sem: ModuleType) -> None:
+    sem.PutImageInBuffer(np.eye(64, dtype=np.float32), "A", 64, 64)
+    sem.Copy("A", "P")
+    sem.FFT("P")
+    assert np.array_equal(np.asarray(sem.bufferImage("B")), np.eye(64))
+    assert np.array_equal(np.asarray(sem.bufferImage("A")), np.asarray(sem.bufferImage("AF")))
+    assert np.asarray(sem.bufferImage("A")).dtype == np.uint8
+
+
+def test_what_a_reduced_image_leaves_off(sem: ModuleType, session: Session) -> None:
+    sem.V()
+    rows = session.buffers.get("A").size_px[1]
+    sem.ReduceImage("A", 2)
+    reduced, whole = session.buffers.get("A"), session.buffers.get("B")
+    assert rows % 2 == 1 and reduced.shot is not None and whole.shot is not None
+    # The last row is missing, so the middle lies half a pixel higher.
+    x, y, _ = reduced.shot.pose.where(whole.shot.pose.centre_um)
+    angle = np.radians(whole.rotation_deg)
+    assert (np.sin(angle) * x + np.cos(angle) * y) / whole.pixel_um == pytest.approx(-0.5, abs=0.02)
+
+
+def test_a_kinematic_spectrum_is_as_large_as_a_rendered_one(make_session: Callable[..., Session]) -> None:
+    sizes = set()
+    for fidelity in ("kinematic", "rendered"):
+        sem = make_module(make_session(fidelity=fidelity))
+        sem.T()
+        sem.FFT("A", 2)
+        sizes.add((sem.ImageProperties("A")[:2], np.asarray(sem.bufferImage("AF")).shape))
+    assert sizes == {((511.0, 511.0), (511, 511))}

@@ -103,3 +103,13 @@ def test_a_dark_field_fails(make_session: Callable[..., Session]) -> None:
             break
     else:
         pytest.fail("images without electrons were aligned four times")
+
+
+def test_a_refused_realign_leaves_image_shift_alone(make_session: Callable[..., Session]) -> None:
+    sem = make_module(make_session())
+    sem.OpenNavigator()
+    sem.AddStagePosAsNavPoint(5, 5, 0)
+    sem.ImageShiftByMicrons(0.5, -0.25)
+    with pytest.raises(sem.SEMerror):
+        sem.RealignToOtherItem(1, 0)
+    assert sem.ReportSpecimenShift() == pytest.approx((0.5, -0.25))

@@ -260,3 +260,32 @@ print("first")
     failing = write("sem.SetItemAcquire(1)\nsem.StartNavAcquireAtEnd()\nsem.ChangeFocus(0)")
     assert not ScriptWindow(session).run(failing).ok
     assert session.navigator.items[0].acquire and not session.acquire_params.requested
+
+
+def test_a_script_before_skips_the_item(session: Session, write: Write) -> None:
+    for number in range(3):
+        session.navigator.add_point(
+            10.0 * number, 0.0, note=f"t{number}", acquire=True, group=int(number > 0)
+        )
+    head = "#!Python\nimport serialem as sem\nsem.ReportNavItem()\nnote = sem.GetVariable('navNote')\n"
+    each = session.scripts.add("each", head + "print('at', note)")
+    before = session.scripts.add("before", head + "if note == 't1': sem.SkipAcquiringNavItem()")
+    script = write(
+        f"""
+sem.SetNavAcqAtEndParams("prim", 2, "scrp-p", {each}, "scrp-b", {before})
+sem.StartNavAcquireAtEnd()
+"""
+    )
+    assert ScriptWindow(session).run(script).ok
+    assert [line for line in session.log_lines if line.startswith("at ")] == ["at t0", "at t2"]
+    assert [item.acquire for item in session.navigator.items] == [False, True, False]
+
+
+def test_the_rest_of_a_group_is_left_out(session: Session, write: Write) -> None:
+    for number in range(3):
+        session.navigator.add_point(10.0 * number, 0.0, acquire=True, group=int(number > 0))
+    script = write("if sem.ReportNavItem()[0] == 2:\n  sem.SkipAcquiringGroup()")
+    results = ScriptWindow(session).acquire_at_items(script)
+    assert [result.ok for result in results] == [True, True]
+    assert [item.acquire for item in session.navigator.items] == [False, False, True]
+    assert not session.navigator.skipped_groups

@@ -325,3 +325,59 @@ def test_pretilted_stage_height_moves_the_image(make_session: MakeSession) -> No
     sem.V()
     # Raising the stage while tilted by a positive angle moves the image toward -Y: y' = y cos a - z sin a.
     assert seen(session, "O") == pytest.approx((0.0, -0.5), abs=0.05)
+
+
+def test_the_axis_offset_is_a_property_too(make_session: MakeSession) -> None:
+    session = make_session()
+    sem = make_module(session)
+    assert sem.ReportProperty("TiltAxisOffset") == sem.ReportTiltAxisOffset()[0] != 0.0
+    raw = shifts.specimen_shift_um(session)
+    sem.SetProperty("tiltaxisoffset", 3)
+    assert sem.ReportTiltAxisOffset()[0] == sem.ReportProperty("TiltAxisOffset") == 3.0
+    assert shifts.specimen_shift_um(session) == pytest.approx(raw)
+    centre = matrix(sem.ISToSpecimenMatrix(0)) @ session.world.image_shift
+    assert tuple(centre) == pytest.approx((0.0, 3.0))
+
+
+def test_limits_of_the_program_and_of_the_stage(make_session: MakeSession) -> None:
+    session = make_session()
+    sem = make_module(session)
+    sem.SetProperty("MaximumTiltAngle", 80)
+    for tilt in (sem.TiltTo, sem.WalkUpTo):
+        with pytest.raises(sem.SEMerror):
+            tilt(75)
+    sem.SetProperty("StageLimits", 100)
+    sem.MoveStageTo(-99, 99)
+    with pytest.raises(sem.SEMerror):
+        sem.MoveStageTo(0, 101)
+    low = min(mag.index for mag in session.scope.magnifications)
+    assert sem.ReportMaxImageShift(low)[0] == 150.0 > sem.ReportMaxImageShift(0)[0]
+    with pytest.raises(sem.SEMerror):
+        sem.ReportMaxImageShift(99)
+
+
+@pytest.mark.parametrize("mirrored_stage", ["ideal", "cryoarm"])
+def test_moving_an_area_while_in_it_moves_the_next_image(
+    make_session: MakeSession, mirrored_stage: str
+) -> None:
+    session = make_session(stage=mirrored_stage)
+    sem = make_module(session)
+    sem.R()
+    sem.Copy("A", "O")
+    sem.F()
+    sem.SetAxisPosition("F", 4.0)
+    assert sem.ReportSpecimenShift() == pytest.approx((0.0, 0.0), abs=1e-6)
+    sem.F()
+    assert seen(session, "O") == pytest.approx((-4.0, 0.0), abs=0.1)
+    sem.R()
+    assert seen(session, "O") == pytest.approx((0.0, 0.0), abs=0.02)
+    sem.V()
+    sem.Copy("A", "N")
+    assert sem.ReportLDShiftOffset(-1) == (0.0, 0.0)
+    sem.SetLowDoseShiftOffset(0, 1.0, -0.5)
+    assert sem.ReportLDShiftOffset(-1) == (1.0, -0.5) == sem.ReportLDShiftOffset(0)
+    assert sem.ReportSpecimenShift() == pytest.approx((0.0, 0.0), abs=1e-6)
+    sem.V()
+    assert seen(session, "N") == pytest.approx((-1.0, 0.5), abs=0.05)
+    with pytest.raises(sem.SEMerror):
+        sem.ReportLDShiftOffset(2)

@@ -48,3 +48,13 @@ def test_persistent_files_stay_open_after_the_script(sem: ModuleType) -> None:
     sem.Exit(1)
     assert sem.IsTextFileOpen("stay") == 1.0 and sem.IsTextFileOpen("go") == 0.0
     sem.CloseTextFile("stay")
+
+
+def test_lines_end_as_the_program_ends_them(sem: ModuleType, session: Session) -> None:
+    sem.OpenTextFile("id", "W", 0, "lines.txt")
+    sem.WriteLineToFile("id", "one")
+    sem.WriteLineToFile("id", "two")
+    sem.CloseTextFile("id")
+    assert (session.directory / "lines.txt").read_bytes() == b"one\r\ntwo\r\n"
+    sem.OpenTextFile("id", "R", 0, "lines.txt")
+    assert sem.ReadLineToString("id", "line") == 1.0 and sem.GetVariable("line") == "one"

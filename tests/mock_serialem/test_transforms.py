@@ -71,3 +71,15 @@ def test_grid_squares_become_polygons(make_session: MakeSession) -> None:
     sem.Search()
     with pytest.raises(sem.SEMerror):
         sem.AutoContourGridSquares("A")
+
+
+def test_alignment_between_magnifications_leaves_the_scaled_reference_in_b(make_session: MakeSession) -> None:
+    session = make_session(fidelity="rendered", stage="ideal")
+    sem = make_module(session)
+    sem.V()
+    sem.Copy("A", "M")
+    sem.R()
+    sem.AlignBetweenMags("M", -1, -1, 3.0, 0, 0, 1)
+    assert sem.ImageProperties("B")[:2] == sem.ImageProperties("A")[:2]
+    assert sem.ImageProperties("B")[4] == pytest.approx(sem.ImageProperties("A")[4])
+    assert sem.ImageProperties("M")[4] > 10 * sem.ImageProperties("B")[4]

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
 from mock_serialem.sim import correlate
 from mock_serialem.sim.measure import true_shift_um
@@ -152,3 +153,39 @@ def test_the_same_image_has_no_shift_and_a_full_peak(make_ideal, record):
     found = correlate.measure(shot, shot, None)
     assert found.shift_um == pytest.approx((0.0, 0.0), abs=1e-9)
     assert found.peak == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize(("top", "left", "rows", "columns"), [(20, 30, 240, 300), (41, 60, 201, 333)])
+def test_images_of_different_size_are_compared_middle_to_middle(make_ideal, record, top, left, rows, columns):
+    """Without a microscope: a picture with an odd number of rows, and a part of it."""
+    world = make_ideal(LAMELLA)
+    noise = np.random.default_rng(0).normal(0.0, 1.0, (401, 501))
+    texture = 200.0 + 300.0 * scipy.ndimage.gaussian_filter(noise, 3.0)
+    base = dataclasses.replace(world.expose(record(size_px=(501, 401))), rotation_deg=0.0, pixel_um=0.001)
+    whole = dataclasses.replace(base, pixels=texture.astype(np.int16))
+    part = dataclasses.replace(base, pixels=texture[top : top + rows, left : left + columns].astype(np.int16))
+    right, down = left + columns / 2 - 501 / 2, top + rows / 2 - 401 / 2
+    found = correlate.measure(whole, part, 0.2)
+    # What lies in the middle of the part is to the right and below in the whole, and must go back.
+    assert found.shift_um == pytest.approx((-0.001 * right, 0.001 * down), abs=2e-4)
+    back = correlate.measure(part, whole, 0.2)
+    assert back.shift_um == pytest.approx((0.001 * right, -0.001 * down), abs=2e-4)
+
+
+def test_a_record_is_found_in_a_view(make_ideal, record):
+    view = record(
+        camera_set="V",
+        area="V",
+        mag_index=17,
+        exposure_s=0.5,
+        dose_rate_e_per_a2_s=0.2,
+        beam_radius_um=12.0,
+    )
+    hits = 0
+    for seed in range(3):
+        world = make_ideal(HOLEY, fidelity="rendered", seed=seed)
+        wide = shifted(world, view, 0.0, 0.0, focus_um=-60.0)
+        for place in ((0.0, 0.0), (0.5, -0.4)):
+            found = correlate.measure(shifted(world, record(), *place), wide, 3.0)
+            hits += found.shift_um == pytest.approx(place, abs=0.05)
+    assert hits >= 4
