@@ -19,7 +19,8 @@ Shift between two images (kinematic fidelity)
     of the field where none is given. Coarse pixels gather electrons: dose_behind counts in proportion to the
     pixel size above 0.53 nm.
 
-    A shift beyond the limit that would have been measured is no peak within the limit.
+    A shift beyond the limit that would have been measured is no peak within the limit. But where both images show
+    several holes of a film, a hole nearer than that is taken for the one meant, see `alike`.
 
 Autofocus (both fidelities)
     True defocus at the centre of the Focus area plus noise of `autofocus_sigma_um`; fails with probability
@@ -29,8 +30,14 @@ Eucentricity (both)
     The stage z that puts the sheet at the image centre on the tilt axis, with a fine or rough error.
 
 CTF fit (both)
-    True defocus plus noise of `ctf_sigma_um / cos(a)`; a wrong fit, off by 1 um, in a share `ctf_wrong`; no
-    fit where dark.
+    True defocus plus noise of `ctf_sigma_um * weakness`, where
+
+        weakness = (1 / cos(a)) * sqrt(2 / dose_behind) * sqrt(1 / detail)
+
+    with detail as above and dose_behind as it is, taken as 2 if more: coarse pixels gain nothing. With probability
+    ctf_wrong * weakness  the fit is wrong: off by 1 um, and claiming a resolution anywhere from 15 to 60 angstrom. A
+    good one reaches  9 * weakness  angstrom, never finer than 2.2 pixels. No fit where dark, or where that leaves no
+    rings to fit (a resolution beyond 60 angstrom).
 """
 
 from __future__ import annotations
@@ -41,6 +48,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mock_serialem.sim.alike import nearest_alike_um
 from mock_serialem.sim.optics import Optics
 from mock_serialem.sim.profiles import MeasurementProfile
 from mock_serialem.sim.sample import Sheet
@@ -167,24 +175,30 @@ def draw_autofocus(
     return AutofocusResult(true_um + profile.autofocus_sigma_um * math.sqrt(view.stretch) * noise, 0)
 
 
+def ctf_weakness(view: View) -> float:
+    """How much less than a sound untilted image of 2 e/A^2 an image tells of its CTF; 1 for that one."""
+    dose = min(max(view.dose_behind, 0.05), 2.0)
+    return float(view.stretch * math.sqrt(2.0 / dose / max(view.detail, 0.05)))
+
+
 def draw_ctf_fit(
-    true_um: float, view: View, profile: MeasurementProfile, rng: np.random.Generator
+    true_um: float, view: View, profile: MeasurementProfile, rng: np.random.Generator, pixel_um: float = 1e-4
 ) -> CtfFit | None:
-    """One CTF fit, or None where nothing can be fitted."""
-    noise, wrong, astigmatism, score = (float(value) for value in rng.standard_normal(4))
-    fate, angle = (float(value) for value in rng.random(2))
-    if view.dark:
+    """One CTF fit, or None where nothing can be fitted; `pixel_um` limits what it reaches."""
+    noise, off, astigmatism, score = (float(value) for value in rng.standard_normal(4))
+    fate, angle, claim = (float(value) for value in rng.random(3))
+    weakness = ctf_weakness(view)
+    resolution_a = max(9.0 * weakness, 2.2e4 * pixel_um)
+    if view.dark or resolution_a > 60.0:
         return None
-    error = profile.ctf_sigma_um * view.stretch * noise
-    if fate < profile.ctf_wrong:
-        error = wrong
-    good = 0.25 / view.stretch + 0.02 * score
+    wrong = fate < profile.ctf_wrong * weakness
+    good = 0.25 / weakness + 0.02 * score
     return CtfFit(
-        defocus_um=true_um + error,
+        defocus_um=true_um + (off if wrong else profile.ctf_sigma_um * weakness * noise),
         astigmatism_um=abs(0.03 * astigmatism),
         angle_deg=180.0 * angle - 90.0,
-        score=good if fate >= profile.ctf_wrong else 0.2 * good,
-        resolution_a=9.0 * view.stretch if fate >= profile.ctf_wrong else 40.0,
+        score=0.2 * good if wrong else good,
+        resolution_a=max(15.0 + 45.0 * claim, 2.2e4 * pixel_um) if wrong else resolution_a,
     )
 
 
@@ -227,7 +241,9 @@ class Observer:
             min(view.dose_behind for view in views),
             min(view.detail for view in views),
         )
-        seen = self._optics.measured_from_true(image.setup.mag_index) @ true_shift_um(image, reference)
+        seen = self._optics.measured_from_true(image.setup.mag_index) @ self._matching_um(
+            image, reference, limit_um
+        )
         if image.number != reference.number:
             seen -= own_displacement_um(image, views[0], self._profile, self._seed)
             seen += own_displacement_um(reference, views[1], self._profile, self._seed)
@@ -238,6 +254,15 @@ class Observer:
             pixel_um=max(image.pixel_um, reference.pixel_um),
         )
         return draw_shift(pair, limit_um, self._profile, self._streams["shift"])
+
+    def _matching_um(self, image: Shot, reference: Shot, limit_um: float | None) -> tuple[float, float]:
+        """Shift of the highest peak: the true one, or beyond reach that of the nearest hole."""
+        true_um = true_shift_um(image, reference)
+        field_um = min(*image.field_um, *reference.field_um)
+        if math.hypot(*true_um) <= (0.7 * field_um if limit_um is None else limit_um):
+            return true_um
+        alike = nearest_alike_um(self._sheet, self._seed, image.pose, reference.pose, field_um)
+        return true_um if alike is None else alike
 
     def autofocus(self, shots: Sequence[Shot]) -> AutofocusResult:
         """Defocus from tilted-beam images."""
@@ -253,4 +278,7 @@ class Observer:
 
     def ctf_fit(self, shot: Shot) -> CtfFit | None:
         """CTF fit of one image."""
-        return draw_ctf_fit(shot.pose.defocus_um, self.view(shot), self._profile, self._streams["ctf"])
+        view = View(
+            self.view(shot).stretch, shot.electrons_per_pixel / (shot.pixel_um * 1e4) ** 2, shot.contrast
+        )
+        return draw_ctf_fit(shot.pose.defocus_um, view, self._profile, self._streams["ctf"], shot.pixel_um)

@@ -103,11 +103,29 @@ def test_ctf_fits_are_good_or_now_and_then_wrong():
     rng = np.random.default_rng(4)
     fits = [measure.draw_ctf_fit(-4.0, SOUND, MeasurementProfile(ctf_wrong=0.1), rng) for _ in range(600)]
     errors = np.array([fit.defocus_um + 4.0 for fit in fits])
-    wrong = np.array([fit.resolution_a > 30.0 for fit in fits])
+    wrong = np.array([fit.score < 0.1 for fit in fits])
     assert 0.06 < wrong.mean() < 0.15
     assert errors[~wrong].std() == pytest.approx(PROFILE.ctf_sigma_um, rel=0.15)
     assert errors[wrong].std() > 0.6
     assert all(fit.astigmatism_um >= 0.0 and fit.score > 0.0 for fit in fits)
+    claimed = np.array([fit.resolution_a for fit in fits])
+    assert set(claimed[~wrong]) == {9.0}
+    # A wrong fit may claim what a poor one reaches: a limit on the resolution alone does not find them all.
+    assert claimed[wrong].min() < 25.0 < 50.0 < claimed[wrong].max()
+
+
+def test_ctf_fits_are_worse_on_steep_and_dim_images_and_impossible_with_coarse_pixels():
+    rng = np.random.default_rng(4)
+    profile = MeasurementProfile(ctf_wrong=0.0)
+    steep = dataclasses.replace(SOUND, stretch=2.0)
+    dim = dataclasses.replace(SOUND, dose_behind=0.5)
+    for view in (steep, dim):
+        fits = [measure.draw_ctf_fit(-4.0, view, profile, rng) for _ in range(400)]
+        assert np.std([fit.defocus_um for fit in fits]) == pytest.approx(2 * PROFILE.ctf_sigma_um, rel=0.15)
+        assert all(fit.resolution_a == pytest.approx(18.0) for fit in fits)
+    assert measure.draw_ctf_fit(-4.0, SOUND, profile, rng, pixel_um=5e-4).resolution_a == pytest.approx(11.0)
+    assert measure.draw_ctf_fit(-4.0, SOUND, profile, rng, pixel_um=3e-3) is None
+    assert measure.draw_ctf_fit(-4.0, dataclasses.replace(SOUND, dose_behind=0.01), profile, rng) is None
 
 
 def test_a_coarse_pixel_gathers_electrons(make_ideal, record):
