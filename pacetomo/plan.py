@@ -5,9 +5,10 @@ Each `Exposure` carries all it needs, so that skipping and resuming need no memo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from pacetomo.errors import PlanError
 from pacetomo.schemes import Branch, TiltStop
@@ -35,6 +36,8 @@ class Prices:
     ----------
     dose_e_per_a2 : float
         Dose of one Record image (e/Å²).
+    record_s : float
+        Exposure of one Record image (s).
     exposure_s : float
         Time per target and tilt (s), all included; parallel sessions with a K3 take about 9 s.
     tilt_s : float
@@ -48,6 +51,12 @@ class Prices:
     tilt_s: float = 5.0
     setup_s: float = 90.0
     setup_target_s: float = 10.0
+    record_s: float = 1.0
+
+    @property
+    def dose_per_s(self) -> float:
+        """Dose rate (e/Å²/s)."""
+        return self.dose_e_per_a2 / self.record_s
 
 
 @dataclass(frozen=True)
@@ -85,19 +94,45 @@ def make_plan(stops: Sequence[TiltStop], targets: Iterable[int]) -> tuple[Exposu
     )
 
 
-def estimate(plan: Sequence[Exposure], prices: Prices) -> Estimate:
-    """Number of images, dose and time of a plan."""
+ExposureTime = Callable[[Exposure], Optional[float]]
+"""Exposure time of an image in seconds; None for Record's own."""
+
+
+def _record_time(exposure: Exposure) -> float | None:
+    """Every image is exposed as Record is set."""
+    return None
+
+
+def estimate(
+    plan: Sequence[Exposure], prices: Prices, exposure_time: ExposureTime = _record_time
+) -> Estimate:
+    """Number of images, dose and time of a plan; the dose is that of a target that does not track."""
     stops = len({exposure.stop for exposure in plan})
+    last = max(exposure.target for exposure in plan)
     targets = len({exposure.target for exposure in plan})
     return Estimate(
         exposures=len(plan),
         images_per_target=stops,
-        dose_per_target_e_per_a2=stops * prices.dose_e_per_a2,
+        dose_per_target_e_per_a2=sum(
+            _seconds(image, prices, exposure_time) * prices.dose_per_s
+            for image in plan
+            if image.target == last
+        ),
         total_s=prices.setup_s
         + targets * prices.setup_target_s
         + stops * prices.tilt_s
-        + len(plan) * prices.exposure_s,
+        + sum(_price_s(image, prices, exposure_time) for image in plan),
     )
+
+
+def _seconds(exposure: Exposure, prices: Prices, exposure_time: ExposureTime) -> float:
+    wanted = exposure_time(exposure)
+    return prices.record_s if wanted is None else wanted
+
+
+def _price_s(exposure: Exposure, prices: Prices, exposure_time: ExposureTime) -> float:
+    """Time that an image takes, all included."""
+    return prices.exposure_s + _seconds(exposure, prices, exposure_time) - prices.record_s
 
 
 def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: float) -> list[float]:
@@ -112,17 +147,22 @@ def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: floa
     return [round(weak - (place % values) * step_um, 6) for place in range(count)]
 
 
-def plan_table(plan: Sequence[Exposure], prices: Prices, targets: int) -> str:
-    """Text table of a plan, a line per tilt: number, tilt, branch, images, running dose per target and time."""
+def plan_table(
+    plan: Sequence[Exposure], prices: Prices, targets: int, exposure_time: ExposureTime = _record_time
+) -> str:
+    """Text table of a plan, a line per tilt: number, tilt, branch, images, running dose per target and time.
+
+    The dose is that of a target that does not track.
+    """
     lines = [f"{'tilt':>4} {'angle':>8}  {'branch':<6} {'images':>6} {'dose e/Å²':>10} {'time min':>9}"]
-    first = {exposure.stop: exposure for exposure in reversed(plan)}
-    for stop in sorted(first):
-        exposure = first[stop]
-        done = stop + 1
-        seconds = prices.setup_s + targets * prices.setup_target_s
-        seconds += done * (prices.tilt_s + targets * prices.exposure_s)
+    total_s, dose = prices.setup_s + targets * prices.setup_target_s, 0.0
+    for stop, group in itertools.groupby(plan, key=lambda exposure: exposure.stop):
+        exposures = list(group)
+        last = exposures[-1]
+        total_s += prices.tilt_s + sum(_price_s(image, prices, exposure_time) for image in exposures)
+        dose += _seconds(last, prices, exposure_time) * prices.dose_per_s
         lines.append(
-            f"{done:>4} {exposure.tilt_deg:>+7.1f}°  {exposure.branch.value:<6} {targets:>6} "
-            f"{done * prices.dose_e_per_a2:>10.1f} {seconds / 60:>9.1f}"
+            f"{stop + 1:>4} {last.tilt_deg:>+7.1f}°  {last.branch.value:<6} {len(exposures):>6} "
+            f"{dose:>10.1f} {total_s / 60:>9.1f}"
         )
     return "\n".join(lines)

@@ -93,6 +93,27 @@ class DoseSymmetric(_Range):
 
 
 @dataclass(frozen=True)
+class GrowingGroups(DoseSymmetric):
+    """Dose-symmetric near the start tilt, then the rest of the upper side in one go, then that of the lower.
+
+    Attributes
+    ----------
+    alternate_deg : float
+        How far from the start tilt the sides alternate.
+    """
+
+    alternate_deg: float = 30.0
+
+    def stops(self) -> tuple[TiltStop, ...]:
+        """Tilts in order of acquisition."""
+        reach_deg = self.alternate_deg + 1e-5 * self.step_deg
+        order = super().stops()
+        near = [stop for stop in order if abs(stop.tilt_deg - self.start_deg) <= reach_deg]
+        far = [stop for stop in order if abs(stop.tilt_deg - self.start_deg) > reach_deg]
+        return (*near, *sorted(far, key=lambda stop: stop.branch is Branch.DOWN))
+
+
+@dataclass(frozen=True)
 class Bidirectional(_Range):
     """From the start tilt up to the highest, then from just below the start tilt down to the lowest."""
 
@@ -114,13 +135,39 @@ class Unidirectional(Bidirectional):
             )
 
 
-Scheme = Union[DoseSymmetric, Bidirectional, Unidirectional]
+def level_start_deg(slope_y: float, lowest_deg: float, highest_deg: float, step_deg: float) -> float:
+    """Start tilt at which a sample plane is level across the tilt axis, as near as whole steps allow.
+
+    Parameters
+    ----------
+    slope_y : float
+        Rise of the plane per µm across the tilt axis. Seen at tilt t a point of the plane rises as
+        ``slope_y cos t + sin t``, so the plane is level at ``-atan(slope_y)``.
+    lowest_deg, highest_deg, step_deg : float
+        Tilt range, which the start tilt does not leave, and step; steps are counted from 0.
+
+    >>> level_start_deg(math.tan(math.radians(-10)), -60, 60, 3)
+    9.0
+    """
+    level_deg = -math.degrees(math.atan(slope_y))
+    steps = round(level_deg / step_deg)
+    lowest, highest = math.ceil(lowest_deg / step_deg - 1e-5), math.floor(highest_deg / step_deg + 1e-5)
+    return round(max(lowest, min(highest, steps)) * step_deg, 6) + 0.0
+
+
+Scheme = Union[DoseSymmetric, GrowingGroups, Bidirectional, Unidirectional]
 
 
 def make_scheme(
-    name: str, start_deg: float, lowest_deg: float, highest_deg: float, step_deg: float, group: int
+    name: str,
+    start_deg: float,
+    lowest_deg: float,
+    highest_deg: float,
+    step_deg: float,
+    group: int,
+    alternate_deg: float = 30.0,
 ) -> Scheme:
-    """Scheme by its name in the settings.
+    """Scheme by its name in the settings; `alternate_deg` is for growing groups only.
 
     Raises
     ------
@@ -129,8 +176,12 @@ def make_scheme(
     """
     if name == "dose-symmetric":
         return DoseSymmetric(start_deg, lowest_deg, highest_deg, step_deg, group)
+    if name == "growing-groups":
+        return GrowingGroups(start_deg, lowest_deg, highest_deg, step_deg, group, alternate_deg)
     if name == "bidirectional":
         return Bidirectional(start_deg, lowest_deg, highest_deg, step_deg)
     if name == "unidirectional":
         return Unidirectional(start_deg, lowest_deg, highest_deg, step_deg)
-    raise PlanError(f"no tilt scheme {name!r}: dose-symmetric, bidirectional or unidirectional is needed")
+    raise PlanError(
+        f"no tilt scheme {name!r}: dose-symmetric, growing-groups, bidirectional or unidirectional is needed"
+    )

@@ -42,6 +42,8 @@ class Target:
         Low-dose area to record in: "R", "V" or "S".
     score : float or None
         From an automatic picker.
+    defocus_um : float or None
+        Its own defocus (underfocus negative); None for its share of the settings' range.
     extra : tuple of (str, str)
         Keys that this version does not know, with their values, in order.
     source : tuple of str
@@ -57,6 +59,7 @@ class Target:
     skip: bool = False
     area: str = "R"
     score: float | None = None
+    defocus_um: float | None = None
     extra: tuple[tuple[str, str], ...] = ()
     source: tuple[str, ...] = field(default=(), repr=False, compare=False)
 

@@ -52,6 +52,7 @@ def targets(draw: st.DrawFn, number: int = 1) -> Target:
         skip=draw(st.booleans()),
         area=draw(st.sampled_from("RVS")),
         score=draw(st.none() | numbers),
+        defocus_um=draw(st.none() | numbers),
         extra=draw(extras),
     )
 

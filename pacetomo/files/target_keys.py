@@ -16,7 +16,7 @@ Value = Union[str, float, bool, None]
 
 FILE_KEYS = ("tgtfile", "tsfile", "viewfile")
 COORDINATE_KEYS = ("SSX", "SSY", "stageX", "stageY")
-TARGET_KEYS = (*FILE_KEYS, *COORDINATE_KEYS, "skip", "LDArea", "SPACEscore")
+TARGET_KEYS = (*FILE_KEYS, *COORDINATE_KEYS, "skip", "LDArea", "defocus", "SPACEscore")
 GEO_KEYS = ("SSX", "SSY")
 
 
@@ -70,7 +70,7 @@ def make_target(block: Block, name: str, error: type[PaceError]) -> Target:
     stage_um = _pair(values, "stageX", "stageY", where, error)
     if shift_um is None and stage_um is None:
         raise error(f"{where} has no coordinates; SSX and SSY, or stageX and stageY are needed")
-    score = values.get("SPACEscore")
+    score, defocus_um = values.get("SPACEscore"), values.get("defocus")
     return Target(
         block.number,
         series,
@@ -81,6 +81,7 @@ def make_target(block: Block, name: str, error: type[PaceError]) -> Target:
         skip=values.get("skip") is True,
         area=_text(values.get("LDArea")) or "R",
         score=score if isinstance(score, float) else None,
+        defocus_um=defocus_um if isinstance(defocus_um, float) else None,
         extra=extra,
         source=tuple(block.raws),
     )
@@ -106,6 +107,7 @@ def target_values(target: Target) -> dict[str, Value]:
         **_coordinates("stageX", "stageY", target.stage_um),
         "skip": target.skip,
         "LDArea": target.area,
+        "defocus": target.defocus_um,
         "SPACEscore": target.score,
     }
 

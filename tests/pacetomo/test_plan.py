@@ -42,6 +42,20 @@ def test_the_table_runs_to_the_estimate():
     assert last == ["3", "-3.0°", "down", "2", "6.0", "2.4"]
 
 
+def test_longer_exposures_cost_time_and_dose():
+    prices = Prices(2.0, 8.0, 5.0, 60.0, 10.0, record_s=0.5)
+    plan = make_plan(STOPS, [1, 2])
+
+    def first_longer(exposure):
+        return 2.5 if exposure.stop == 0 else None
+
+    price = estimate(plan, prices, first_longer)
+    assert price.dose_per_target_e_per_a2 == pytest.approx(10.0 + 2.0 + 2.0)
+    assert price.total_s == pytest.approx(60 + 2 * 10 + 3 * 5 + 6 * 8 + 2 * 2.0)
+    last = plan_table(plan, prices, 2, first_longer).splitlines()[-1].split()
+    assert last == ["3", "-3.0°", "down", "2", "14.0", "2.5"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

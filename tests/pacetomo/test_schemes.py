@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -6,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacetomo.errors import PlanError
-from pacetomo.schemes import Bidirectional, Branch, DoseSymmetric, Unidirectional, make_scheme
+from pacetomo.geometry import SamplePlane
+from pacetomo.schemes import (
+    Bidirectional,
+    Branch,
+    DoseSymmetric,
+    GrowingGroups,
+    Unidirectional,
+    level_start_deg,
+    make_scheme,
+)
 
 
 def tilts(scheme):
@@ -25,6 +35,13 @@ CASES = {
     "bidirectional from 20": (Bidirectional(20, 14, 26, 3), [20, 23, 26, 17, 14]),
     "unidirectional up": (Unidirectional(-6, -6, 6, 3), [-6, -3, 0, 3, 6]),
     "unidirectional down": (Unidirectional(6, -6, 6, 3), [6, 3, 0, -3, -6]),
+    "growing groups": (GrowingGroups(0, -12, 15, 3, 1, 6), [0, 3, -3, 6, -6, 9, 12, 15, -9, -12]),
+    "growing groups from a lamella's start": (
+        GrowingGroups(9, -6, 24, 3, 2, 6),
+        [9, 12, 15, 6, 3, 18, 21, 24, 0, -3, -6],
+    ),
+    "growing groups without alternating": (GrowingGroups(0, -6, 6, 3, 1, 0), [0, 3, 6, -3, -6]),
+    "growing groups to the end": (GrowingGroups(0, -6, 6, 3, 1, 60), [0, 3, -3, 6, -6]),
     "fractional step": (DoseSymmetric(0, -0.3, 0.3, 0.1, 3), [0, 0.1, 0.2, 0.3, -0.1, -0.2, -0.3]),
 }
 
@@ -40,8 +57,30 @@ def schemes(draw):
     low, high = start - draw(st.integers(0, 60)), start + draw(st.integers(0, 60))
     step = draw(st.sampled_from([0.5, 1.0, 2.0, 3.0, 2.5]))
     if draw(st.booleans()):
+        reach = draw(st.integers(0, 60))
+        return GrowingGroups(start, low, high, step, draw(st.integers(1, 5)), reach)
+    if draw(st.booleans()):
         return DoseSymmetric(start, low, high, step, draw(st.integers(1, 5)))
     return Bidirectional(start, low, high, step)
+
+
+@pytest.mark.parametrize(
+    ("pretilt", "rotation", "lowest", "highest", "step", "start"),
+    [
+        (-9.5, 0, -60, 60, 3, 9.0),
+        (9.5, 0, -60, 60, 3, -9.0),
+        (-10, 0, -60, 60, 2, 10.0),
+        (-10, 180, -60, 60, 2, -10.0),
+        (-10, 90, -60, 60, 2, 0.0),
+        (-20, 0, -60, 14, 3, 12.0),
+        (20, 0, -14, 60, 3, -12.0),
+        (0, 0, -60, 60, 3, 0.0),
+    ],
+)
+def test_the_level_start_tilt(pretilt, rotation, lowest, highest, step, start):
+    slope = SamplePlane(pretilt, rotation).slopes().y
+    found = level_start_deg(slope, lowest, highest, step)
+    assert found == start and math.copysign(1, found) == math.copysign(1, start)
 
 
 @given(schemes())
@@ -65,7 +104,7 @@ def test_each_branch_leaves_the_start_step_by_step(scheme):
 
 @given(schemes())
 def test_a_group_is_never_larger_than_asked_while_both_sides_last(scheme):
-    if not isinstance(scheme, DoseSymmetric):
+    if type(scheme) is not DoseSymmetric:
         return
     runs = [
         (branch, len(list(run))) for branch, run in itertools.groupby(scheme.stops()[1:], lambda s: s.branch)

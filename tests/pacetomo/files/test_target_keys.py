@@ -37,6 +37,8 @@ NEEDED = (("tsfile", "a.mrc"), ("SSX", "1"), ("SSY", "2"))
         ("skip", "1", True),
         ("LDArea", "V", "V"),
         ("SPACEscore", "0.7", 0.7),
+        ("defocus", "-3.5", -3.5),
+        ("defocus", "None", None),
         ("SPACEscore", "None", None),
         ("SPACEscore", "nan", None),
     ],
@@ -54,6 +56,7 @@ def test_values(key, text, value):
         ("skip", "maybe", "True or False"),
         ("LDArea", "Record", "R, V or S"),
         ("SPACEscore", "good", "a number"),
+        ("defocus", "under", "a number in µm"),
     ],
 )
 def test_texts_that_mean_nothing(key, text, needed):
