@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, fed from the journal of a run."""
+"""Progress bars on a terminal: of a run, fed from its journal, and of work on files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from typing import TextIO
 _WIDTH = 30
 
 
-class ProgressBar:
-    """Shows how far a run has come; writes nothing where there is no terminal but the last state."""
+_PATIENCE_S = 2.0
+
+
+class _Line:
+    """One line of a terminal that is written anew again and again; nothing where there is no terminal."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream  # None where the program was started without one
-        self._began_s: float | None = None
-        self._place = 0
-        self._planned = 0
-        self._taken = 0
+        self._stream = stream if stream is not None and stream.isatty() else None
         self._shown = ""
-
-    def __enter__(self) -> ProgressBar:
-        self._show()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -33,6 +28,57 @@ class ProgressBar:
         if self._shown and self._stream is not None:
             self._stream.write("\n")
             self._stream.flush()
+
+    def _replace(self, text: str) -> None:
+        """Put a text in place of the one shown, cut to the terminal's width."""
+        text = text[: shutil.get_terminal_size().columns - 1]
+        if self._stream is not None and text != self._shown:
+            self._stream.write("\r" + text.ljust(len(self._shown)))
+            self._stream.flush()
+            self._shown = text
+
+
+class WorkBar(_Line):
+    """Shows how far work on a file has come, once it has taken two seconds."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self._name = ""
+        self._began_s = time.monotonic()
+
+    def __enter__(self) -> WorkBar:
+        return self
+
+    def begin(self, name: str) -> None:
+        """Go on with another file."""
+        self._name = name
+
+    def update(self, done: int, of: int) -> None:
+        """Show how many parts of the file are done."""
+        if time.monotonic() - self._began_s >= _PATIENCE_S:
+            self._replace(f"{_bar(done / of)} {self._name}: {done} of {of} images")
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        if self._shown and self._stream is not None:
+            self._stream.write("\r" + " " * len(self._shown) + "\r")
+            self._stream.flush()
+            self._shown = ""
+
+
+class ProgressBar(_Line):
+    """Shows how far a run has come."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self._began_s: float | None = None
+        self._place = 0
+        self._planned = 0
+        self._taken = 0
+
+    def __enter__(self) -> ProgressBar:
+        self._show()
+        return self
 
     def update_from(self, journal: Path) -> None:
         """Read what the journal has gained since the last call, and show it."""
@@ -56,23 +102,19 @@ class ProgressBar:
                 self._began_s = time.monotonic()
 
     def _show(self) -> None:
-        if self._stream is None or not self._stream.isatty():
+        if self._stream is None:
             return
         if not self._planned:
             self._replace("setting up the session")
             return
         done = self._taken / self._planned
-        filled = round(done * _WIDTH)
-        text = f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._taken} of {self._planned} images"
+        text = f"{_bar(done)} {self._taken} of {self._planned} images"
         if self._began_s is not None and self._taken > 1:
             left_s = (time.monotonic() - self._began_s) / (self._taken - 1) * (self._planned - self._taken)
             text += f", {left_s // 60:.0f} min {left_s % 60:02.0f} s left"
         self._replace(text)
 
-    def _replace(self, text: str) -> None:
-        """Put a text in place of the one shown, cut to the terminal's width."""
-        text = text[: shutil.get_terminal_size().columns - 1]
-        if self._stream is not None and text != self._shown:
-            self._stream.write("\r" + text.ljust(len(self._shown)))
-            self._stream.flush()
-            self._shown = text
+
+def _bar(part: float) -> str:
+    filled = round(part * _WIDTH)
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}]"

@@ -13,6 +13,7 @@ from typing import NamedTuple, Optional
 
 from pacetomo.errors import MetadataError
 from pacetomo.files.mdoc import MdocSection, read_mdoc
+from pacetomo.files.mdoc_order import acquisition_order
 from pacetomo.frames import XY
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Observation, SingleTargetModel, Start
@@ -76,7 +77,7 @@ def replay_file(path: Path, n0_um: float | None = None, data_points: int = 4) ->
     Parameters
     ----------
     path : Path
-        mdoc of a parallel session, in order of acquisition.
+        mdoc of a parallel session, in order of acquisition or sorted by tilt.
     n0_um : float, optional
         Distance of the target from the tilt axis. If not given, the one with which the model best follows the
         recorded eucentric offsets, or the first recorded Y shift where none are recorded.
@@ -102,7 +103,8 @@ def read_recorded(path: Path) -> tuple[Recorded, ...]:
     MetadataError
         When there are no sections, or one lacks what is needed.
     """
-    sections = read_mdoc(path).need_images()
+    images = read_mdoc(path).need_images()
+    sections = [images[place] for place in acquisition_order(images)]
     start_deg = sections[0].tilt_deg
     return tuple(_recorded(section, start_deg) for section in sections)
 

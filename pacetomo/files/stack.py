@@ -21,6 +21,8 @@ from pacetomo.files.atomic import PathLike, Wait, patiently
 HEADER_BYTES = 1024
 _IMOD_STAMP = 1146047817
 _DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
+_PIXEL_BYTES = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2, 16: 3}
+_HALF_BYTE_MODE = 101
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,78 @@ class StackHeader:
         return self.columns * self.rows * np.dtype(self.dtype).itemsize
 
 
+@dataclass(frozen=True)
+class StackLayout:
+    """Where things are in the file of a stack of any mode.
+
+    Attributes
+    ----------
+    header, extended : bytes
+        The 1024 bytes at the start, and the extended header behind them.
+    byte_order : str
+        "<" or ">".
+    columns, rows, sections, mode : int
+        As in `StackHeader`; also modes 3, 4 (complex), 16 (colours) and 101 (four bits).
+    section_bytes : int
+        Size of one section.
+    file_bytes : int
+        Size of the file, which may be more than all sections need.
+    """
+
+    header: bytes
+    extended: bytes
+    byte_order: str
+    columns: int
+    rows: int
+    sections: int
+    mode: int
+    section_bytes: int
+    file_bytes: int
+
+    @property
+    def data_start(self) -> int:
+        """Byte at which the first section starts."""
+        return HEADER_BYTES + len(self.extended)
+
+    @property
+    def data_end(self) -> int:
+        """Byte behind the last section."""
+        return self.data_start + self.sections * self.section_bytes
+
+
+def read_layout(path: PathLike, wait: Wait | None = None) -> StackLayout:
+    """Read where things are in a stack, and check that the file holds all sections its header names.
+
+    Raises
+    ------
+    StackError
+        If the file cannot be read, is no MRC file, or is cut short.
+    """
+
+    def read() -> tuple[bytes, bytes, int]:
+        with Path(path).open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(0)
+            raw = stream.read(HEADER_BYTES)
+            _check_header_size(raw, size, path)
+            return raw, stream.read(min(max(_numbers(raw, path)[4], 0), size)), size
+
+    try:
+        raw, extended, size = patiently(read, wait)
+    except (OSError, ValueError) as err:
+        raise StackError(f"{path}: the stack cannot be read ({err})") from err
+    columns, rows, sections, mode, extended_bytes = _numbers(raw, path)
+    if mode not in _PIXEL_BYTES and mode != _HALF_BYTE_MODE:
+        raise StackError(f"{path}: MRC mode {mode} is not known")
+    if mode == _HALF_BYTE_MODE:
+        section_bytes = rows * ((columns + 1) // 2)
+    else:
+        section_bytes = rows * columns * _PIXEL_BYTES[mode]
+    _check_size(path, HEADER_BYTES + extended_bytes, sections, section_bytes, size)
+    order = _byte_order(raw, path)
+    return StackLayout(raw, extended, order, columns, rows, sections, mode, section_bytes, size)
+
+
 def read_header(path: PathLike, wait: Wait | None = None) -> StackHeader:
     """Read the header of a stack and check that the file holds all sections it names.
 
@@ -83,17 +157,24 @@ def read_header(path: PathLike, wait: Wait | None = None) -> StackHeader:
         raw, size = patiently(read, wait)
     except (OSError, ValueError) as err:
         raise StackError(f"{path}: the stack cannot be read ({err})") from err
+    _check_header_size(raw, size, path)
+    header = _parse_header(raw, path)
+    _check_size(path, header.data_start, header.sections, header.section_bytes, size)
+    return header
+
+
+def _check_header_size(raw: bytes, size: int, path: PathLike) -> None:
     if len(raw) < HEADER_BYTES:
         raise StackError(f"{path}: the stack is cut short: {size} bytes, a header has {HEADER_BYTES}")
-    header = _parse_header(raw, path)
-    needed = header.data_start + header.sections * header.section_bytes
-    if size < needed:
-        whole = max(0, size - header.data_start) // header.section_bytes
+
+
+def _check_size(path: PathLike, start: int, sections: int, section_bytes: int, size: int) -> None:
+    """Refuse a file of `size` bytes that does not hold all sections."""
+    if size < start + sections * section_bytes:
         raise StackError(
-            f"{path}: the stack is cut short: its header names {header.sections} sections, "
-            f"the file holds {whole} whole ones"
+            f"{path}: the stack is cut short: its header names {sections} sections, "
+            f"the file holds {max(0, size - start) // section_bytes} whole ones"
         )
-    return header
 
 
 def section_count(path: PathLike, wait: Wait | None = None) -> int:
@@ -138,8 +219,8 @@ def read_section(path: PathLike, number: int) -> NDArray[Any]:
     return data.reshape(header.rows, header.columns)
 
 
-def _parse_header(raw: bytes, path: PathLike) -> StackHeader:
-    """Return the header from its 1024 bytes."""
+def _numbers(raw: bytes, path: PathLike) -> tuple[int, int, int, int, int]:
+    """Return columns, rows, sections, mode and size of the extended header from the 1024 bytes at the start."""
     order = _byte_order(raw, path)
     columns, rows, sections, mode = struct.unpack_from(order + "4i", raw, 0)
     extended = struct.unpack_from(order + "i", raw, 92)[0]
@@ -148,6 +229,13 @@ def _parse_header(raw: bytes, path: PathLike) -> StackHeader:
             f"{path}: the header of the stack is damaged: size {columns} x {rows} x {sections}, "
             f"{extended} bytes of extended header"
         )
+    return columns, rows, sections, mode, extended
+
+
+def _parse_header(raw: bytes, path: PathLike) -> StackHeader:
+    """Return the header from its 1024 bytes."""
+    columns, rows, sections, mode, extended = _numbers(raw, path)
+    order = _byte_order(raw, path)
     if mode not in _DTYPES:
         raise StackError(f"{path}: images of MRC mode {mode} cannot be used; 0, 1, 2, 6 or 12 is needed")
     grid, length = struct.unpack_from(order + "i", raw, 28)[0], struct.unpack_from(order + "f", raw, 40)[0]

@@ -14,15 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pacetomo.errors import MetadataError
+from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.mdoc_order import acquisition_order, date_time
+
 THUMB_PX = 180
 _SMALLEST_PX = 64
 _STRIP_PX = 2_000_000
-_HEAD_BYTES = 65536
 
 
 @dataclass(frozen=True)
 class Thumb:
-    """A small picture: place in the stack from 0, and its PNG."""
+    """A small picture: place in order of acquisition from 0, and its PNG."""
 
     section: int
     png: bytes
@@ -61,8 +64,9 @@ def contact_strip(stacks_dir: Path, series: str) -> Strip:
             if min(rows, columns) < _SMALLEST_PX:
                 note = f"{count} frames of {columns} × {rows} px: positions only, no images (kinematic run)"
                 return Strip(note=note, sections=count, width_um=width_um)
+            sections = _sections_as_taken(path, count)
             thumbs = tuple(
-                Thumb(place, _gray_png(thumbnail(stack[place])))
+                Thumb(place, _gray_png(thumbnail(stack[sections[place]])))
                 for place in sorted({0, count // 2, count - 1})
             )
             return Strip(thumbs, width_um=width_um, sections=count)
@@ -101,18 +105,27 @@ def thumbnail(image: NDArray[Any], width_px: int = THUMB_PX) -> NDArray[np.uint8
 
 
 def acquired_on(stacks_dir: Path, series: str) -> str:
-    """Return date and time of the first section from the stack's mdoc, empty if it does not tell."""
+    """Return date and time of the first image taken from the stack's mdoc, empty if it does not tell."""
     path = stacks_dir / (PureWindowsPath(series).name + ".mdoc")
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
-    except OSError:
+        images = read_mdoc(path).images
+    except MetadataError:
         return ""
-    for row in head.splitlines():
-        key, _, value = row.partition("=")
-        if key.strip() == "DateTime":
-            return " ".join(value.split())
-    return ""
+    dated = [(date, image) for image in images if (date := date_time(image)) is not None]
+    if not dated:
+        return ""
+    _, first = min(dated, key=lambda pair: pair[0])
+    return " ".join((first.text("DateTime") or "").split())
+
+
+def _sections_as_taken(path: Path, count: int) -> list[int]:
+    """Return sections of a stack in order of acquisition, by its metadata: it may have been sorted by tilt."""
+    try:
+        images = read_mdoc(f"{path}.mdoc").images
+        order = acquisition_order(images)
+    except MetadataError:
+        order = []
+    return order if len(order) == count else list(range(count))
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 import io
 import json
 
-from pacetomo.progress import ProgressBar
+from pacetomo.progress import ProgressBar, WorkBar
 
 
 class Terminal(io.StringIO):
@@ -39,3 +39,30 @@ def test_without_a_terminal_nothing_is_written(tmp_path):
         with ProgressBar(where) as bar:
             bar.update_from(tmp_path / "j.jsonl")
     assert stream.getvalue() == ""
+
+
+def test_work_on_files_is_shown_once_it_takes_long(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("pacetomo.progress.time.monotonic", lambda: clock[0])
+    stream = Terminal()
+    with WorkBar(stream) as bar:
+        bar.begin("a_ts_001.mrc")
+        bar.update(1, 4)
+        assert stream.getvalue() == ""
+        clock[0] = 2.5
+        bar.update(3, 4)
+        assert "a_ts_001.mrc: 3 of 4 images" in stream.getvalue()
+        bar.clear()
+        assert stream.getvalue().endswith("\r")
+    assert not stream.getvalue().endswith("\n")
+
+
+def test_work_without_a_terminal_writes_nothing(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("pacetomo.progress.time.monotonic", lambda: clock[0])
+    for stream in (io.StringIO(), None):
+        with WorkBar(stream) as bar:
+            clock[0] += 10
+            bar.update(1, 2)
+            bar.clear()
+        assert stream is None or stream.getvalue() == ""

@@ -77,3 +77,16 @@ def test_the_distance_from_the_axis_is_found_from_the_record(samples):
     assert replay_file(samples / "mdoc" / "murfey_chrom_07_ts_010.mdoc").n0_um == pytest.approx(
         4.02, abs=0.05
     )
+
+
+def test_metadata_sorted_by_tilt_replays_in_order_of_acquisition(tmp_path):
+    from pacetomo.files.mdoc import parse_mdoc, read_mdoc, write_mdoc
+    from pacetomo.files.sorting import sort_metadata
+
+    path = write(tmp_path / "a.mdoc", exact_series(4.0, 0.7))
+    mdoc = read_mdoc(path)
+    dated = [image.with_value("PriorRecordDose", 3.1 * n) for n, image in enumerate(mdoc.images)]
+    write_mdoc(path, parse_mdoc(path.read_text()).with_images(dated))
+    as_taken = replay_file(path)
+    assert sort_metadata(path).changed
+    assert replay_file(path).rows == as_taken.rows and as_taken.rows[0].recorded.tilt_deg == 0

@@ -86,3 +86,17 @@ def test_the_date_comes_from_the_metadata(tmp_path):
     (tmp_path / "b.mrc.mdoc").write_bytes(b"\xff\xfe\x00 = \n")
     assert acquired_on(tmp_path, "a.mrc") == "15-Jan-2026 09:12:44"
     assert acquired_on(tmp_path, "b.mrc") == acquired_on(tmp_path, "c.mrc") == ""
+
+
+def test_a_stack_sorted_by_tilt_is_shown_in_order_of_acquisition(tmp_path):
+    from stacks import write_series
+
+    from pacetomo.files.sorting import sort_series
+
+    shade = np.linspace(0, 1, 100)[:, None] * np.ones((1, 120))
+    marked = [np.roll(shade, 20 * n, axis=0) * 100 for n in range(5)]
+    stack = write_series(tmp_path, np.array(marked).astype("i2"), [0, 3, -3, -6, 6])
+    as_taken = [(thumb.section, thumb.png) for thumb in contact_strip(tmp_path, stack.name).thumbs]
+    assert sort_series(stack).changed
+    assert [(thumb.section, thumb.png) for thumb in contact_strip(tmp_path, stack.name).thumbs] == as_taken
+    assert acquired_on(tmp_path, stack.name) == "15-Aug-2026 12:30:00"

@@ -1,0 +1,184 @@
+"""The commands that finish series: sort, bin, finish."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from pacetomo.errors import PaceError, RunFileError, StackError
+
+if TYPE_CHECKING:
+    from pacetomo.files.sorting import Done
+
+_RUN_FILE = re.compile(r".+_run\d+\.txt", re.IGNORECASE)
+
+
+def add_file_commands(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    """Add the commands; `add` makes a parser from name, help and example."""
+    parser = add(
+        "sort",
+        "sort finished series by tilt, with their metadata; the metadata as it was goes to unsorted/",
+        "lamella_ts_*.mrc",
+    )
+    _add_files(parser)
+    parser.set_defaults(run=_run_sort)
+    parser = add(
+        "bin",
+        "bin finished series, with their metadata; the stacks as recorded go to unbinned/",
+        "2 lamella_ts_*.mrc",
+    )
+    parser.add_argument("factor", type=_factor, metavar="FACTOR", help="2 to 16")
+    _add_files(parser)
+    parser.add_argument(
+        "--average",
+        action="store_true",
+        help="average blocks of pixels instead of Fourier cropping, which keeps more detail",
+    )
+    parser.set_defaults(run=_run_bin)
+    parser = add(
+        "finish",
+        "sort, bin or delete the series of a run as its settings ask for, also after an interruption",
+        "lamella_tgts_run01.txt",
+    )
+    parser.add_argument("run_file", type=Path, metavar="RUNFILE")
+    parser.add_argument(
+        "--incomplete",
+        action="store_true",
+        help="also if it lacks images; it cannot be gone on with afterwards",
+    )
+    parser.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(run=_run_finish)
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="stacks, or their .mdoc files")
+    parser.add_argument(
+        "--anyway", action="store_true", help="also series of a run that lacks images and may be gone on with"
+    )
+
+
+def _factor(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= 16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 to 16")
+    return int(text)
+
+
+def _run_sort(options: argparse.Namespace) -> int:
+    from pacetomo.background import pause
+    from pacetomo.files.exchange import Progress, mdoc_of
+    from pacetomo.files.sorting import sort_metadata, sort_series
+
+    def sort(stack: Path, progress: Progress) -> Done:
+        if not stack.is_file() and mdoc_of(stack).is_file():
+            return sort_metadata(mdoc_of(stack), pause)
+        return sort_series(stack, progress, pause)
+
+    return _each(options, "sorted", sort)
+
+
+def _run_bin(options: argparse.Namespace) -> int:
+    from pacetomo.background import pause
+    from pacetomo.files.binning import bin_series
+
+    method = "average" if options.average else "fourier"
+    return _each(
+        options,
+        "binned",
+        lambda stack, progress: bin_series(stack, options.factor, method, progress=progress, wait=pause),
+    )
+
+
+def _each(
+    options: argparse.Namespace, participle: str, work: Callable[[Path, Callable[[int, int], None]], Done]
+) -> int:
+    """Do something to each file; one that is refused keeps none of the others from being done."""
+    from pacetomo.progress import WorkBar
+
+    refused = []
+    stacks = _stacks(options.files)
+    with WorkBar(sys.stderr) as bar:
+        for stack in stacks:
+            bar.begin(stack.name)
+            try:
+                if not options.anyway:
+                    _refuse_unfinished(stack)
+                done = work(stack, bar.update)
+            except PaceError as err:
+                refused.append(err)
+                bar.clear()
+                if len(stacks) > 1:
+                    print(f"pacetomo: {err}", file=sys.stderr)
+                continue
+            bar.clear()
+            print(f"{stack.name}: {done.text}")
+            for text in done.warnings:
+                print(f"warning: {stack.name}: {text}", file=sys.stderr)
+    if len(stacks) == 1 and refused:
+        raise refused[0]
+    if refused:
+        raise PaceError(f"{len(refused)} of {len(stacks)} files were not {participle}, for the reasons above")
+    return 0
+
+
+def _stacks(names: Sequence[str]) -> list[Path]:
+    """Stacks that the names and patterns stand for; Windows leaves patterns to the program."""
+    paths: dict[Path, None] = {}
+    for name in names:
+        found = [name] if Path(name).exists() or not glob.has_magic(name) else sorted(glob.glob(name))
+        if not found:
+            raise StackError(f"{name}: there is no such file")
+        for each in found:
+            paths[Path(each[: -len(".mdoc")] if each.lower().endswith(".mdoc") else each)] = None
+    return list(paths)
+
+
+def _refuse_unfinished(stack: Path) -> None:
+    """RunFileError for a series of a run that may be gone on with: its sections tell what has been taken."""
+    from pacetomo.files.run_file import read_run
+
+    folder = stack.parent
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if _RUN_FILE.fullmatch(path.name) is None:
+            continue
+        try:
+            run = read_run(path)
+        except RunFileError as err:
+            print(f"warning: {err}", file=sys.stderr)
+            continue
+        series = {PureWindowsPath(target.series).name.lower() for target in run.targets.targets}
+        if stack.name.lower() in series and not run.state.is_finished:
+            raise RunFileError(
+                f"{stack}: belongs to the run {path.name}, which lacks images and may be gone on with; "
+                "--anyway does it all the same"
+            )
+
+
+def _run_finish(options: argparse.Namespace) -> int:
+    from pacetomo.background import lower_priority, pause
+    from pacetomo.batch import write_summary
+    from pacetomo.finishing import finish_run
+    from pacetomo.progress import WorkBar
+
+    if options.background:
+        lower_priority()
+    with WorkBar(sys.stderr) as bar:
+
+        def tell(text: str) -> None:
+            bar.clear()
+            print(text, flush=True)
+
+        bar.begin(options.run_file.name)
+        finished = finish_run(
+            options.run_file.resolve(), tell, bar.update, wait=pause, incomplete=options.incomplete
+        )
+    write_summary(options.run_file.resolve().parent, pause)
+    if finished.troubles:
+        raise PaceError(
+            f"{len(finished.troubles)} of {finished.series} series were not finished, for the reasons above"
+        )
+    return 0

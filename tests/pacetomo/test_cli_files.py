@@ -1,0 +1,90 @@
+import os
+
+import pytest
+from finished_run import TILTS, make_run
+
+from pacetomo.cli import main
+from pacetomo.files.binning import binned_by
+from pacetomo.files.mdoc import read_mdoc
+
+
+def tilts(folder, number=1):
+    return [image.tilt_deg for image in read_mdoc(folder / f"area_ts_{number:03d}.mrc.mdoc").images]
+
+
+def test_sort_several_files_patterns_and_metadata_names(tmp_path, capsys):
+    make_run(tmp_path, targets=3)
+    assert main(["sort", str(tmp_path / "area_ts_00[12].mrc"), str(tmp_path / "area_ts_003.mrc.mdoc")]) == 0
+    assert [tilts(tmp_path, number) for number in (1, 2, 3)] == [sorted(TILTS)] * 3
+    assert capsys.readouterr().out.count("5 images sorted by tilt") == 3
+    assert main(["sort", str(tmp_path / "area_ts_001.mrc")]) == 0
+    assert "already" in capsys.readouterr().out
+
+
+def test_sort_metadata_whose_stack_was_deleted(tmp_path, capsys):
+    make_run(tmp_path, targets=1)
+    (tmp_path / "area_ts_001.mrc").unlink()
+    assert main(["sort", str(tmp_path / "area_ts_001.mrc.mdoc")]) == 0
+    assert tilts(tmp_path) == sorted(TILTS)
+
+
+def test_bin_and_its_two_ways(tmp_path, capsys):
+    make_run(tmp_path, targets=2)
+    assert main(["bin", "2", str(tmp_path / "area_ts_001.mrc")]) == 0
+    assert main(["bin", "3", "--average", str(tmp_path / "area_ts_002.mrc")]) == 0
+    out = capsys.readouterr().out
+    assert "Fourier cropping" in out and "averaging" in out
+    assert [binned_by(tmp_path / f"area_ts_00{n}.mrc") for n in (1, 2)] == [2, 3]
+    assert sorted(os.listdir(tmp_path / "unbinned")) == sorted(
+        f"area_ts_00{n}.mrc{end}" for n in (1, 2) for end in ("", ".mdoc")
+    )
+
+
+@pytest.mark.parametrize("command", [["sort"], ["bin", "2"]])
+def test_a_series_that_may_be_gone_on_with_is_refused(tmp_path, capsys, command):
+    make_run(tmp_path, state="incomplete")
+    file = str(tmp_path / "area_ts_001.mrc")
+    assert main([*command, file]) == 1
+    assert "may be gone on with" in capsys.readouterr().err and tilts(tmp_path) == TILTS
+    assert main([*command, "--anyway", file]) == 0
+
+
+def test_one_bad_file_keeps_no_other_from_being_sorted(tmp_path, capsys):
+    make_run(tmp_path, targets=3)
+    (tmp_path / "area_ts_002.mrc").write_bytes(b"no stack")
+    assert main(["sort", *(str(tmp_path / f"area_ts_00{n}.mrc") for n in (1, 2, 3))]) == 1
+    err = capsys.readouterr().err
+    assert "cut short" in err and "1 of 3 files were not sorted" in err
+    assert tilts(tmp_path, 1) == tilts(tmp_path, 3) == sorted(TILTS)
+
+
+@pytest.mark.parametrize("arguments", ["bin 1 a.mrc", "bin 17 a.mrc", "bin two a.mrc", "sort"])
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+
+
+def test_missing_files_are_said_in_one_line(tmp_path, capsys):
+    for arguments in (
+        ["sort", "nothing.mrc"],
+        ["sort", "nothing_*.mrc"],
+        ["bin", "2", "x.mrc"],
+        ["finish", "x_run01.txt"],
+    ):
+        assert main([arguments[0], *arguments[1:]]) == 1
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_finish_completes_a_run(tmp_path, capsys):
+    run_file = make_run(tmp_path, binFinalStack=2)
+    assert main(["finish", str(run_file)]) == 0
+    assert tilts(tmp_path) == sorted(TILTS) and binned_by(tmp_path / "area_ts_002.mrc") == 2
+    assert "sorted by tilt, 5 images binned by 2" in capsys.readouterr().out
+
+
+def test_finish_says_what_failed(tmp_path, capsys):
+    run_file = make_run(tmp_path)
+    (tmp_path / "area_ts_002.mrc").unlink()
+    assert main(["finish", str(run_file)]) == 1
+    assert "1 of 2 series were not finished" in capsys.readouterr().err
