@@ -44,5 +44,9 @@ class ImageNotSavedError(PaceError):
         self.dose_e_per_a2 = dose_e_per_a2
 
 
+class AreaError(PaceError):
+    """Something that keeps every further image of an area from being taken; the area ends."""
+
+
 class ScopeError(PaceError):
     """The microscope, or SerialEM in front of it, refused or failed."""

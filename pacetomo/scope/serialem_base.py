@@ -8,6 +8,7 @@ from typing import Any
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import Matrix2
+from pacetomo.scope.command_log import CommandLog
 from pacetomo.scope.protocol import Level
 
 _STYLES = {Level.DETAIL: (0, 1), Level.GOOD: (0, 3), Level.WARNING: (1, 6), Level.ERROR: (1, 2)}
@@ -27,6 +28,7 @@ class SerialEMCommands:
         self._sem = sem
         self._has_styles: bool | None = None
         self._undos: dict[str, Callable[[], object]] = {}
+        self._command_log: CommandLog | None = None
 
     def switch_off_message_boxes(self) -> None:
         """Let failing commands raise at once: otherwise they wait at a message box, all night."""
@@ -35,12 +37,33 @@ class SerialEMCommands:
     def _do(self, doing: str, command: str, *arguments: float | int | str) -> Any:
         """Run a command; a failure says what was being done and which command refused."""
         try:
-            return getattr(self._sem, command)(*arguments)
+            return self._call(command, arguments)
         except self._sem.SEMerror as err:
             said = " ".join(
                 str(err).replace("*", " ").replace("SCRIPT ERROR WITH THIS MESSAGE:", " ").split()
             )
             raise ScopeError(f"{doing}: SerialEM's {command} failed ({said or 'no reason given'})") from err
+
+    def _call(self, command: str, arguments: tuple[float | int | str, ...]) -> Any:
+        """Run a command and, if wanted, log it; what it raises passes."""
+        function = getattr(self._sem, command)
+        log = self._command_log
+        if log is None:
+            return function(*arguments)
+        if log.trouble is not None:
+            self._command_log = None
+            self.tell(f"Warning: {log.trouble}", Level.WARNING)
+            return function(*arguments)
+        log.sent(command, arguments)
+        answer: object = "no answer"
+        try:
+            answer = function(*arguments)
+        except self._sem.SEMerror as err:
+            answer = err
+            raise
+        finally:
+            log.answered(answer)
+        return answer
 
     def _undo_at_end(self, name: str, step: Callable[[], object]) -> None:
         """Have a step done when the run ends, however it does.
@@ -75,6 +98,11 @@ class SerialEMCommands:
         if level in _STYLES and self._has_styles:
             self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
         self._do("writing to the log", "Echo", _plain(text))
+
+    def log_commands(self, path: Path | None) -> None:
+        if self._command_log is not None:
+            self._command_log.close()
+        self._command_log = None if path is None else CommandLog(path)
 
     def save_log(self, path: Path) -> None:
         self._do("saving the log", "SaveLog", 1, str(path))
