@@ -4,42 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from pacetomo.job import Job
+from pacetomo.off_target import off_target_problems
+from pacetomo.preflight_facts import microscope_problems
+from pacetomo.problem import Problem, listed
+from pacetomo.scope.facts import Facts
 from pacetomo.scope.protocol import Limits
 
 _BYTES_PER_IMAGE = 2 * 5760 * 4092
-"""A full K3 image as int16; smaller cameras need less."""
+"""A full K3 image as int16, where the camera is not known."""
 
 
-USUAL_LIMITS = Limits(image_shift_um=15.0, max_tilt_deg=70.0)
-"""What most columns allow; used where there is no microscope to ask."""
-
-
-class Problem(NamedTuple):
-    """Something to know before starting.
-
-    `fatal` problems make the run pointless; the others cost at most what the text says. `cure` says what to do.
-    """
-
-    fatal: bool
-    text: str
-    cure: str
-
-    def describe(self) -> str:
-        """One sentence."""
-        return f"{self.text}: {self.cure}"
-
-
-def find_problems(job: Job, limits: Limits) -> list[Problem]:
+def find_problems(job: Job, facts: Facts) -> list[Problem]:
     """All problems of an area, worst first.
 
-    `limits` are the column's; the image-shift limit in force is the smaller of that and the setting only where no
-    microscope can be asked to change it, so the setting counts here.
+    `facts` are the microscope's, or `OFFLINE`. The image-shift limit in force is the setting's: it is raised to that
+    for the run.
     """
-    found = [*_tilts(job, limits), *_shifts(job), *_files(job), *_geometry(job), *_not_yet(job)]
+    found = [
+        *_tilts(job, facts.limits),
+        *_shifts(job),
+        *_files(job, facts),
+        *_geometry(job),
+        *_geo_points(job),
+        *_names(job),
+        *off_target_problems(job, facts.beam_um),
+        *microscope_problems(job, facts),
+    ]
     return sorted(found, key=lambda problem: not problem.fatal)
 
 
@@ -75,15 +68,15 @@ def _shifts(job: Job) -> Iterator[Problem]:
             )
 
 
-def _files(job: Job) -> Iterator[Problem]:
+def _files(job: Job, facts: Facts) -> Iterator[Problem]:
     folder = job.files.folder
     if not os.access(folder, os.W_OK):
         yield Problem(True, f"{folder} cannot be written", "choose a session folder with write permission")
     yield from _references(job)
     there = [target.series for target in job.active if (folder / target.series).exists()]
     if there:
-        yield Problem(False, f"{_listed(there)} already there", "renamed to a backup at the start")
-    needed = len(job.plan) * _BYTES_PER_IMAGE
+        yield Problem(False, f"{listed(there)} already there", "renamed to a backup at the start")
+    needed = len(job.plan) * (facts.image_bytes or _BYTES_PER_IMAGE)
     free = shutil.disk_usage(folder).free if folder.is_dir() else needed
     if free < needed:
         yield Problem(
@@ -93,28 +86,19 @@ def _files(job: Job) -> Iterator[Problem]:
         )
 
 
-def _not_yet(job: Job) -> Iterator[Problem]:
-    """What a target file may ask for and this version does not do."""
-    elsewhere = [str(target.number) for target in job.active if target.area != "R"]
-    if elsewhere:
-        yield Problem(
-            True,
-            f"target {_listed(elsewhere)} is to be recorded in another area than Record (LDArea)",
-            "this version records in Record only; set LDArea = R or skip it",
-        )
-    if job.targets.geo_points:
-        yield Problem(False, "there are points to measure the geometry at (_geo)", "they are not used")
-
-
 def _references(job: Job) -> Iterator[Problem]:
     """Reference images that the settings ask for and that are not there, one problem for each kind."""
     settings, tracking = job.settings, job.targets.tracking
+    if settings.tgtPattern or settings.alignToP:
+        return  # a copied pattern has none, and the hole in buffer P takes their place
     wanted = {
         "Preview": [
             (t.number, t.reference) for t in job.active if settings.previewAli or t.number == tracking.number
         ],
         "View": [(t.number, t.view) for t in job.active if settings.viewAli or t.number == tracking.number],
     }
+    if settings.refFromPreview:
+        del wanted["Preview"]  # it is taken in the set-up
     for kind, references in wanted.items():
         lacking = [
             str(number)
@@ -124,16 +108,9 @@ def _references(job: Job) -> Iterator[Problem]:
         if lacking:
             yield Problem(
                 False,
-                f"there is no {kind} reference for target {_listed(lacking)}",
+                f"there is no {kind} reference for target {listed(lacking)}",
                 "take it, or the coordinates in the target file are used as they are",
             )
-
-
-def _listed(names: Sequence[str], most: int = 12) -> str:
-    """Names in a row, the end of a long row counted only."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _geometry(job: Job) -> Iterator[Problem]:
@@ -144,4 +121,31 @@ def _geometry(job: Job) -> Iterator[Problem]:
             f"pretilt {pretilt:g}° and start tilt {start:g}° have the same sign, so the sample is inclined by "
             f"{pretilt + start:g}° at the start",
             "a level sample needs opposite signs; check the sign of pretilt",
+        )
+
+
+def _geo_points(job: Job) -> Iterator[Problem]:
+    if job.targets.geo_points and not job.settings.measureGeo:
+        yield Problem(
+            False,
+            f"there are {len(job.targets.geo_points)} points to measure the geometry at (_geo)",
+            "they are used with measureGeo = True only",
+        )
+
+
+def _names(job: Job) -> Iterator[Problem]:
+    """Names with blanks, which other programs take for two."""
+    names = [target.series for target in job.active] + [job.files.target_file.name]
+    blank = [name for name in names if " " in name]
+    if blank:
+        yield Problem(
+            False,
+            f"{listed(blank, most=3)} has a blank in its name",
+            "PACEtomo itself and many importers take it for two names: use _ instead",
+        )
+    elif " " in str(job.files.folder):
+        yield Problem(
+            False,
+            f"the session folder {job.files.folder} has a blank in its path",
+            "some importers cannot read it; a folder without blanks is safer",
         )
