@@ -1,18 +1,30 @@
 """Focus during a run: which defocus each image shall have, what to set for it, and measuring anew.
 
 The focus to set is that of the start tilt, lowered by as much as the target has risen since, plus what autofocus
-has found since then. Values are SerialEM's defocus readout in µm, underfocus negative.
+has found on that branch. Values are SerialEM's defocus readout in µm, underfocus negative.
 """
 
 from __future__ import annotations
 
 from pacetomo.books import Books
+from pacetomo.errors import ScopeError
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.geometry import SamplePlane
 from pacetomo.job import Job
+from pacetomo.off_target import (
+    USUAL_BEAM_UM,
+    is_off_target_due,
+    off_target_place_um,
+    touched_targets,
+)
 from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing
 from pacetomo.tracking import Aim, TrackingModel
+
+MOST_CHANGE_UM = 3.0
+"""A focus farther than this from the predicted one is no measurement: heights are known better than that."""
 
 
 class Focusing:
@@ -34,7 +46,11 @@ class Focusing:
         self._prepared = prepared
         self._model = model
         self._books = books
-        self._refocus_um = 0.0
+        self._plane = job.plane
+        # What is left unpredicted is mostly the distance of the tilt axis: of opposite sign on the two branches.
+        self._refocus_um = dict.fromkeys(Branch, 0.0)
+        self._focus_place_um: XY | None = None
+        self._beam_um: float | None = None
 
     def wanted_um(self, exposure: Exposure) -> float:
         """Defocus that an image shall have."""
@@ -45,29 +61,103 @@ class Focusing:
 
     def focus_um(self, exposure: Exposure, aim: Aim, tilt_deg: float) -> float:
         """Focus to set for an image."""
-        number = exposure.target
-        focus_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um
-        focus_um += self._job.settings.focusSlope * (tilt_deg - self._prepared.start_tilt_deg)
-        return focus_um + self.wanted_um(exposure) - self._job.wanted_defocus_um[number]
+        own_um = self._own_focus_um(exposure.target, aim, tilt_deg, exposure.branch)
+        return own_um + self.wanted_um(exposure) - self._job.wanted_defocus_um[exposure.target]
 
-    def at_tilt(self, tilt_deg: float, branch: Branch, begins: bool) -> None:
-        """Measure anew where the settings ask for it; `begins` at the first tilt after a change of branch."""
-        if self._job.settings.addAF and begins:
-            self._at_tracking_target(tilt_deg, branch)
+    def use_plane(self, plane: SamplePlane) -> None:
+        """Take the sample plane for another one from here on; the focus at the start is no concern of it."""
+        self._plane = plane
 
-    def _at_tracking_target(self, tilt_deg: float, branch: Branch) -> None:
-        """Autofocus on the tracking target; what it finds holds for all targets from here on."""
-        number = self._job.targets.tracking.number
+    def at_tilt(self, tilt_deg: float, branch: Branch, begins: bool, tracker: int | None = None) -> None:
+        """Measure anew where the settings ask for it; what is found holds for all targets on this branch.
+
+        Parameters
+        ----------
+        tilt_deg, branch
+            Where the stage is.
+        begins : bool
+            Whether this is the first tilt after a change of branch.
+        tracker : int, optional
+            The target that tracks for the others, if it is not the area's tracking target.
+        """
+        if branch is Branch.START:  # the focus has been measured there during the set-up
+            return
+        number = tracker or self._job.targets.tracking.number
+        if is_off_target_due(self._job, tilt_deg, begins):
+            if self._would_touch_a_target(tilt_deg):
+                return
+            apart_um = off_target_place_um(self._job).minus(self._job.untilted_um[number])
+            self._autofocus(tilt_deg, branch, number, self._plane.seen(apart_um, tilt_deg))
+        elif self._job.settings.addAF and begins:
+            self._autofocus(tilt_deg, branch, number, None)
+
+    def _would_touch_a_target(self, tilt_deg: float) -> bool:
+        """Whether autofocus beside the targets would cost one of them dose."""
+        if self._beam_um is None:
+            try:
+                self._beam_um = 2 * self._scope.beam_radius_um()
+            except ScopeError as err:
+                self._books.warn(f"the beam is taken to be {USUAL_BEAM_UM:g} µm wide ({err})")
+                self._beam_um = USUAL_BEAM_UM
+        touched = touched_targets(self._job, self._plane, tilt_deg, self._beam_um / 2, self._beam_um / 2)
+        if touched:
+            numbers = ", ".join(str(overlap.target) for overlap in touched)
+            self._fail(f"autofocus at {tilt_deg:.1f}° would expose target {numbers}")
+        return bool(touched)
+
+    def _own_focus_um(self, number: int, aim: Aim, tilt_deg: float, branch: Branch) -> float:
+        """Focus that gives a target its usual defocus."""
+        focus_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um[branch]
+        return focus_um + self._job.settings.focusSlope * (tilt_deg - self._prepared.start_tilt_deg)
+
+    def _autofocus(self, tilt_deg: float, branch: Branch, number: int, place_um: XY | None) -> None:
+        """Autofocus, and correct the focus of all targets by what differs from the prediction.
+
+        Parameters
+        ----------
+        tilt_deg, branch
+            Where the stage is.
+        number : int
+            Target whose place and focus is predicted.
+        place_um : XY or None
+            Where the beam of the Focus area shall fall, as seen from that target (µm); None to centre the target in
+            Record, with that beam wherever it then falls.
+        """
         aim = self._model.aim(number, tilt_deg, branch)
-        expected_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um
-        self._scope.aim(aim.shift_um, expected_um, compensate_beam_tilt=False)
-        focus_um = self._scope.autofocus(self._job.wanted_defocus_um[number])
-        if isinstance(focus_um, Missing):
-            self._books.warn(
-                f"autofocus at {tilt_deg:.1f}° failed ({focus_um.reason}); the predicted focus is used"
+        focus_place_um = self._focus_place()
+        measured_at_um = focus_place_um if place_um is None else place_um
+        expected_um = self._own_focus_um(number, aim, tilt_deg, branch)
+        expected_um -= self._plane.rise_um(measured_at_um, tilt_deg)
+        shift = aim.shift_um.plus(measured_at_um).minus(focus_place_um)
+        where = f"autofocus at {tilt_deg:.1f}°"
+        if not self._scope.aim(shift, expected_um, compensate_beam_tilt=False):
+            self._fail(f"{where} needs an image shift of {shift.length:.1f} µm, beyond the limit")
+            return
+        focus = self._scope.autofocus(self._job.wanted_defocus_um[number])
+        if isinstance(focus, Missing):
+            self._fail(f"{where} failed ({focus.reason})")
+            return
+        change_um = focus - expected_um
+        if abs(change_um) > MOST_CHANGE_UM:
+            self._fail(
+                f"{where} differs by {change_um:+.1f} µm from the prediction, more than {MOST_CHANGE_UM:g} µm "
+                "is not believed"
             )
             return
-        self._refocus_um += focus_um - expected_um
-        text = f"Autofocus at {tilt_deg:.1f}°: focus corrected by {focus_um - expected_um:+.2f} µm"
+        self._refocus_um[branch] += change_um
+        text = f"Autofocus at {tilt_deg:.1f}°: focus corrected by {change_um:+.2f} µm"
         self._scope.tell(text)
-        self._books.note("step", name="autofocus", text=text)
+        self._books.note("step", name="autofocus", text=text, tilt_deg=tilt_deg, change_um=change_um)
+
+    def _fail(self, text: str) -> None:
+        self._books.warn(f"{text}; the predicted focus is used")
+
+    def _focus_place(self) -> XY:
+        """Where the Focus area lies, as seen from Record's centre."""
+        if self._focus_place_um is None:
+            try:
+                self._focus_place_um = self._scope.focus_place_um()
+            except ScopeError as err:
+                self._books.warn(f"autofocus is taken to be done at Record's own place ({err})")
+                self._focus_place_um = ORIGIN
+        return self._focus_place_um

@@ -117,3 +117,12 @@ class SamplePlane:
         True
         """
         return XY(untilted_um.x, seen_y_um(untilted_um.y, self.height_um(untilted_um), tilt_deg))
+
+    def rise_um(self, seen_um: XY, tilt_deg: float) -> float:
+        """Height along the beam (µm) of the plane's point seen there at a stage tilt, over that of its origin.
+
+        >>> round(SamplePlane(pretilt_deg=10.0).rise_um(XY(0.0, 1.0), 20.0), 4) == round(math.tan(math.radians(30)), 4)
+        True
+        """
+        place = self.untilted(seen_um, tilt_deg)
+        return height_um(place.y, self.height_um(place), tilt_deg)
