@@ -43,6 +43,16 @@ class AreaFiles:
         match = _TARGET_FILE.fullmatch(self.target_file.name)
         return "" if match is None else match["root"] + match["suffix"]
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether the targets are those of another stage position, copied: the name ends in ``_p01`` or so."""
+        match = _TARGET_FILE.fullmatch(self.target_file.name)
+        return match is not None and bool(match["suffix"])
+
+    def reference(self, target: int) -> Path:
+        """Preview reference of a target, as target selection names it."""
+        return self.folder / f"{self.root}_tgt_{target:03d}.mrc"
+
     def runs(self) -> dict[int, Path]:
         """Run files that are there, by their number."""
         found = {}
@@ -59,6 +69,10 @@ class AreaFiles:
     def journal(self, number: int) -> Path:
         """What happened in a run, line by line."""
         return self.run_file(number).with_suffix(".jsonl")
+
+    def command_log(self, number: int) -> Path:
+        """Commands sent to the microscope in a run, for finding out what went wrong."""
+        return self.folder / f"{self.target_file.stem}_run{number:02d}_debug.log"
 
     def settings(self, number: int) -> Path:
         """Settings in force in a run."""

@@ -1,0 +1,195 @@
+"""Finding an area and its targets: by Realign to Item, references of their own, or the image of a hole in buffer P.
+
+What is looked at depends on the settings. Without `alignToP` the area and the tracking target are found by their View
+and Preview references, the others by those that `viewAli` and `previewAli` ask for. With `alignToP` a View image
+compared with the operator's hole takes the place of all references, for the tracking target always and for the
+others when `previewAli` or `viewAli` wants them aligned at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pacetomo.errors import ScopeError
+from pacetomo.frames import XY
+from pacetomo.job import Job
+from pacetomo.looking import Looking
+from pacetomo.notes import Notes
+from pacetomo.pattern import hole_reach_um, read_lattice
+from pacetomo.problem import Problem
+from pacetomo.scope.protocol import Area, Item, Microscope, Missing, ShiftOrMissing
+from pacetomo.targets import Target
+
+VIEW_LIMIT_UM = 4.0
+"""Largest correction believed in View; a wrong peak is usually farther off."""
+
+STAGE_PRECISION_UM = 1.0
+"""A point nearer than this to the centre is centred by image shift: the stage would not do better."""
+
+WELL_CENTRED_UM = 0.05
+
+
+def hole_problems(scope: Microscope, job: Job) -> Iterator[Problem]:
+    """What stands against comparing with buffer P, found without an electron."""
+    settings = job.settings
+    asking = [name for name in ("alignToP", "refineVec") if getattr(settings, name)]
+    if not asking:
+        return
+    field = scope.hole_field_um()
+    if isinstance(field, Missing):
+        yield Problem(
+            True,
+            f"{' and '.join(asking)} cannot be done: {field.reason}",
+            "centre a hole in View, take a View image, copy it to buffer P and start again",
+        )
+    if settings.refineVec and read_lattice(job.targets) is None:
+        yield Problem(
+            False,
+            "refineVec has no effect: the target file names no lattice",
+            "add vecA0, vecA1, vecB0 and vecB1 (_set lines, µm)",
+        )
+
+
+def hole_limit_um(job: Job, tilt_deg: float) -> float:
+    """How far a hole may be from where it is expected, as seen at a stage tilt (µm)."""
+    plane, picked_at_deg = job.plane, job.settings.tiltTargets
+    lattice = read_lattice(job.targets)
+    if lattice is not None:
+        lattice = lattice.mapped(lambda vector: plane.seen(plane.untilted(vector, picked_at_deg), tilt_deg))
+    places = [plane.seen(job.untilted_um[target.number], tilt_deg) for target in job.active]
+    return hole_reach_um(lattice, places)
+
+
+class Finding:
+    """Finds the area and the targets of a job.
+
+    Parameters
+    ----------
+    scope, job, looking, notes
+        Where, what, how, and who is told.
+    """
+
+    def __init__(self, scope: Microscope, job: Job, looking: Looking, notes: Notes) -> None:
+        self._scope = scope
+        self._job = job
+        self._looking = looking
+        self._notes = notes
+
+    def area(self, item: Item) -> None:
+        """Bring the area to the centre of View, at eucentric height and the tilt at which it was picked."""
+        settings = self._job.settings
+        self._notes.step("move", f"Moving to item {item.label}, {self._job.files.root}")
+        if abs(self._scope.tilt_deg() - settings.tiltTargets) > 0.1:
+            self._scope.tilt_to(settings.tiltTargets)
+        self._scope.move_to_item(item)
+        self._notes.step("eucentricity", "Finding the eucentric height")
+        try:
+            self._scope.find_eucentric_height()
+        except ScopeError as err:
+            self._notes.warn(f"the stage stays at its height ({err})")
+        # Only now: finding the height moves the stage, and with it what had been centred.
+        if not (settings.realignToItem and self._realign(item)):
+            self._centre_in_view()
+
+    def _realign(self, item: Item) -> bool:
+        self._notes.step("realign", f"Realigning to item {item.label} by its map")
+        try:
+            self._scope.realign_to_item()
+        except ScopeError as err:
+            self._notes.warn(f"{err}; the View reference is compared instead")
+            return False
+        return True
+
+    def _centre_in_view(self) -> None:
+        self._notes.step("realign", "Realigning to the tracking target")
+        shift = XY(0.0, 0.0)
+        for _ in range(2):  # a stage that is moved does not come to rest exactly where it was sent
+            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
+            offset = self._in_view(self._job.targets.tracking)
+            if not isinstance(offset, XY):
+                return
+            shift = shift.plus(offset)
+            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
+            if shift.length < STAGE_PRECISION_UM:
+                return
+            self._scope.recentre_stage()
+            shift = XY(0.0, 0.0)
+
+    def tracking_target(self) -> XY:
+        """Specimen shift that centres the tracking target, as exactly as its references or the hole allow."""
+        shift = self._scope.shift_um()
+        tracking = self._job.targets.tracking
+        focus_um = self._scope.focus_um()
+        limit_um = max(1.0, self._job.settings.alignLimit)
+        looks = self._looks_at_tracking_target(tracking)
+        while looks:
+            area = looks.pop(0)
+            self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
+            if area is Area.PREVIEW:
+                offset = self._looking.compare(area, tracking, tracking.reference, limit_um)
+                if isinstance(offset, Missing) and len(looks) == 1:
+                    looks = [Area.VIEW, *looks, Area.PREVIEW]  # it may lie outside the small field
+            else:
+                offset = self._in_view(tracking)
+            if isinstance(offset, XY):
+                shift = shift.plus(offset)
+                if offset.length < WELL_CENTRED_UM and (area is Area.PREVIEW or Area.PREVIEW not in looks):
+                    break
+        return shift
+
+    def _looks_at_tracking_target(self, tracking: Target) -> list[Area]:
+        """Images to compare; a second one corrects what the first shift got wrong."""
+        if self._job.settings.alignToP:
+            return [Area.VIEW, Area.VIEW]
+        if self._looking.has(tracking.reference):
+            return [Area.PREVIEW, Area.PREVIEW]
+        if self._looking.has(tracking.view):
+            return [Area.VIEW, Area.VIEW]
+        return [Area.PREVIEW]  # nothing is taken: it is said that there is no reference
+
+    def target(self, target: Target, shift: XY, look_um: float) -> XY | None:
+        """Shift at which another target is centred, aimed at; None if it is out of reach.
+
+        Parameters
+        ----------
+        target : Target
+            Not the tracking target, which has been centred already.
+        shift : XY
+            Where geometry expects it (specimen shift, µm); aimed at when this is called.
+        look_um : float
+            Focus for the images.
+        """
+        for area in self._looks(target):
+            if area is Area.PREVIEW:
+                limit_um = self._job.settings.alignLimit
+                offset = self._looking.compare(area, target, target.reference, limit_um)
+            else:
+                offset = self._in_view(target)
+            if not isinstance(offset, XY):
+                continue
+            shift = shift.plus(offset)
+            self._notes.note(
+                "found",
+                target=target.number,
+                shift_um=list(shift),
+                correction_nm=[offset.x * 1000, offset.y * 1000],
+                reference="hole" if self._job.settings.alignToP else area.value,
+            )
+            if not self._scope.aim(shift, look_um, compensate_beam_tilt=False):
+                self._notes.skip(target, f"needs an image shift of {shift.length:.1f} µm, beyond the limit")
+                return None
+        return shift
+
+    def _looks(self, target: Target) -> list[Area]:
+        settings = self._job.settings
+        if target.number == self._job.targets.tracking.number:
+            return []
+        if settings.alignToP:
+            return [Area.VIEW] if settings.viewAli or settings.previewAli else []
+        wanted = ((Area.VIEW, settings.viewAli), (Area.PREVIEW, settings.previewAli))
+        return [area for area, is_wanted in wanted if is_wanted]
+
+    def _in_view(self, target: Target) -> ShiftOrMissing | None:
+        if self._job.settings.alignToP:
+            return self._looking.compare_with_hole(target, hole_limit_um(self._job, self._scope.tilt_deg()))
+        return self._looking.compare(Area.VIEW, target, target.view, VIEW_LIMIT_UM)

@@ -1,0 +1,102 @@
+"""Images of a set-up: taken, compared with what they should show, kept as references, and their dose counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pacetomo.area_files import AreaFiles
+from pacetomo.errors import PaceError
+from pacetomo.files.atomic import move_aside
+from pacetomo.notes import Notes
+from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing
+from pacetomo.targets import Target
+
+
+class Looking:
+    """Looks at targets and tells how far they are from where they should be.
+
+    Parameters
+    ----------
+    scope, files, notes
+        Where, whose references, and who is told.
+    expects_references : bool
+        Whether a target without a reference is worth a warning.
+
+    Attributes
+    ----------
+    dose_e_per_a2 : dict of int to float
+        What the Preview images of each target have cost it.
+    """
+
+    def __init__(
+        self, scope: Microscope, files: AreaFiles, notes: Notes, expects_references: bool = True
+    ) -> None:
+        self._scope = scope
+        self._files = files
+        self._notes = notes
+        self._expects_references = expects_references
+        self.dose_e_per_a2: dict[int, float] = {}
+
+    def has(self, reference: str | None) -> bool:
+        """Whether there is a reference file of that name."""
+        return self._path(reference) is not None
+
+    def compare(
+        self, area: Area, target: Target, reference: str | None, limit_um: float
+    ) -> ShiftOrMissing | None:
+        """Offset of a fresh image from a reference file; None when there is no such file to compare with.
+
+        The image shift has to grow by the offset (specimen plane, µm) to centre the target.
+        """
+        path = self._path(reference)
+        if path is None:
+            if self._expects_references:
+                missing = "none is named" if reference is None else f"{reference} is not there"
+                self._notes.warn(f"target {target.number} has no {area.value} reference ({missing})", target)
+            return None
+        self._take(area, target)
+        offset = self._scope.offset_from_file(path, 0, limit_um)
+        if isinstance(offset, Missing):
+            self._notes.warn(
+                f"target {target.number} was not found in {area.value} ({offset.reason})", target
+            )
+        return offset
+
+    def compare_with_hole(self, target: Target | None, limit_um: float) -> ShiftOrMissing:
+        """Offset of the nearest hole in a fresh View image from the operator's hole; `target` as the warning names it.
+
+        `limit_um` must be less than half the distance between holes: they all look alike.
+        """
+        self._scope.take(Area.VIEW)
+        offset = self._scope.offset_from_hole(limit_um)
+        if isinstance(offset, Missing):
+            what = "the hole" if target is None else f"the hole of target {target.number}"
+            self._notes.warn(f"{what} was not found in view ({offset.reason})", target)
+        return offset
+
+    def keep_preview(self, target: Target) -> str | None:
+        """Take a Preview where the target is and keep it as its reference; the file's name, None if that failed."""
+        path = self._files.reference(target.number)
+        try:
+            move_aside(path, self._scope.wait)
+            self._take(Area.PREVIEW, target)
+            self._scope.open_series(path)
+            try:
+                self._scope.save_section()
+            finally:
+                self._scope.close_series()
+        except PaceError as err:
+            self._notes.warn(f"target {target.number} has no Preview reference ({err})", target)
+            return None
+        self._notes.note("reference", target=target.number, file=path.name)
+        return path.name
+
+    def _take(self, area: Area, target: Target) -> None:
+        shot = self._scope.take(area)
+        if area is Area.PREVIEW:  # taken with the beam of Record, on the very place of the series
+            spent = self.dose_e_per_a2.get(target.number, 0.0)
+            self.dose_e_per_a2[target.number] = spent + shot.dose_e_per_a2
+
+    def _path(self, reference: str | None) -> Path | None:
+        path = None if reference is None else self._files.folder / reference
+        return path if path is not None and path.is_file() else None
