@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
+from pacetomo.batch import AreaInBatch
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
 from pacetomo.files.target_file import read_targets
+from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
 from pacetomo.journal import Journal
+from pacetomo.notes import Notes
 from pacetomo.plan import Prices
-from pacetomo.preflight import Problem, find_problems
+from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
+from pacetomo.problem import Problem
 from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Item, Level, Microscope
@@ -32,8 +37,10 @@ from pacetomo.settings import (
     read_settings_toml,
     resolve_settings,
 )
+from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
 from pacetomo.tracking import SingleTargetModel, TrackingModel
+from pacetomo.upkeep import Upkeep
 
 ERROR_MARK = "ERROR: "
 """How a line of the log begins that says why an area was not acquired."""
@@ -56,10 +63,23 @@ def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> 
     """
     scope = connect()
     try:
-        acquire_area(scope, scope.item(), settings_file, settings)
+        with _telling(scope):
+            item = scope.item()
+            in_batch = AreaInBatch(scope, item)
+        with in_batch, _telling(scope):
+            acquire_area(scope, item, settings_file, settings)
+    except PaceError:
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def _telling(scope: Microscope) -> Iterator[None]:
+    """Tell the operator about an error on its way out."""
+    try:
+        yield
     except PaceError as err:
         scope.tell(f"{ERROR_MARK}{err}", Level.ERROR)
-        raise SystemExit(1) from None
+        raise
 
 
 def acquire_area(
@@ -79,13 +99,16 @@ def acquire_area(
     files = AreaFiles(scope.folder() / item.note.strip())
     targets, resolved = _read(files, settings_file, script_settings)
     number = _next_run(files)
+    if resolved.settings.debug:
+        scope.log_commands(files.command_log(number))
     try:  # a beginning that fails half way is undone, too
         scope.begin(resolved.settings.imageShiftLimit)
         job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
         problems = _refuse_or_warn(scope, job)
         for target in job.active:  # existing images are never overwritten
-            for name in (target.series, f"{target.series}.mdoc"):
-                move_aside(files.folder / name, scope.wait)
+            for series in (target.series, track_series(target.series)):
+                for name in (series, f"{series}.mdoc"):
+                    move_aside(files.folder / name, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
         with Journal(files.journal(number), scope.clock_s) as journal:
@@ -96,6 +119,7 @@ def acquire_area(
     finally:
         scope.end()
         _keep_log(scope, files.folder / f"{files.root}.log")
+        scope.log_commands(None)
 
 
 def _keep_log(scope: Microscope, path: Path) -> None:
@@ -109,7 +133,7 @@ def _keep_log(scope: Microscope, path: Path) -> None:
 
 def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:
     """Tell the operator what would go wrong; refuse what makes the run pointless."""
-    problems = find_problems(job, scope.limits())
+    problems = [*find_problems(job, scope.facts()), *hole_problems(scope, job)]
     fatal = [problem.describe() for problem in problems if problem.fatal]
     if fatal:
         raise PlanError("; ".join(fatal))
@@ -173,7 +197,7 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> N
         tilts_deg=[stop.tilt_deg for stop in job.stops],
         exposures=estimate.exposures,
         estimated_s=estimate.total_s,
-        geometry={"pretilt_deg": job.settings.pretilt, "rotation_deg": job.settings.rotation},
+        geometry={"pretilt_deg": job.plane.pretilt_deg, "rotation_deg": job.plane.rotation_deg},
     )
     scope.tell(f"{job.files.root}: {estimate.describe()}")
     for warning in (*job.targets.warnings, *job.resolved.warnings):
@@ -188,11 +212,17 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
     books: Books | None = None
     ended, said = "stopped", ""
     try:
-        prepared = Preparation(scope, job, journal).run(item)
+        notes = Notes(scope, journal)
+        upkeep = Upkeep(scope, job.settings, notes)
+        preparation = Preparation(scope, job, notes, upkeep)
+        prepared = preparation.run(item)
+        job = preparation.job  # with what the set-up has measured
         to_is = scope.calibration().specimen_to_is
         books = Books(_fresh_state(job), job.targets, run_file, to_is, journal, scope)
+        for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
+            books.spend(target, dose_e_per_a2)
         journal.note("step", name="acquire", text="Acquiring")
-        Acquisition(scope, job, prepared, make_model(job, prepared), books).run()
+        Acquisition(scope, job, prepared, make_model(job, prepared), books, upkeep).run()
         ended, said = _conclude(scope, job, books, run_file)
         return books.state
     except PaceError as err:
@@ -241,18 +271,19 @@ def make_model(job: Job, prepared: Prepared) -> TrackingModel:
         data_points=settings.dataPoints,
         second_branch=job.second_branch,
         predict_first_of_second=settings.ignoreNegStart,
-        axis_offsets_um={Branch.UP: settings.taOffsetPos, Branch.DOWN: settings.taOffsetNeg},
+        # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
+        axis_offsets_um={Branch.UP: -settings.taOffsetPos, Branch.DOWN: -settings.taOffsetNeg},
     )
 
 
 def _fresh_state(job: Job) -> RunState:
     settings = job.settings
     header = RunHeader(
-        start_tilt_deg=settings.startTilt,
+        start_tilt_deg=job.start_tilt_deg,
         min_tilt_deg=settings.minTilt,
         max_tilt_deg=settings.maxTilt,
         step_deg=settings.step,
-        pretilt_deg=settings.pretilt,
-        rotation_deg=settings.rotation,
+        pretilt_deg=job.plane.pretilt_deg,
+        rotation_deg=job.plane.rotation_deg,
     )
     return RunState(tuple(TargetState(target.number) for target in job.targets.targets), None, header)

@@ -12,9 +12,10 @@ from pathlib import Path
 from pacetomo.errors import PaceError
 from pacetomo.files.run_file import write_run
 from pacetomo.frames import XY, Matrix2
+from pacetomo.geometry import SamplePlane
 from pacetomo.journal import Journal
 from pacetomo.plan import Exposure
-from pacetomo.run_state import BranchState, RunState
+from pacetomo.run_state import BRANCHES, BranchState, RunState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Level, Microscope
 from pacetomo.targets import TargetSet
@@ -125,6 +126,19 @@ class Books:
             )
             self.state = self.state.with_branch(exposure.target, side, new)
 
+    def reshape(self, model: TrackingModel, plane: SamplePlane) -> None:
+        """Bring the state up to date after all targets have been put onto another surface."""
+        header = replace(self.state.header, pretilt_deg=plane.pretilt_deg, rotation_deg=plane.rotation_deg)
+        self.state = replace(self.state, header=header)
+        for target in self.state.targets:
+            for side in BRANCHES:
+                old = target.branch(side)
+                if old is not None:
+                    record = model.export(target.number, Branch(side))
+                    new = replace(old, n0_um=record.n0_um, z0_um=record.z0_um)
+                    self.state = self.state.with_branch(target.number, side, new)
+        self.save()
+
     def spend(self, number: int, dose_e_per_a2: float) -> None:
         """Set the dose of a target so far; both sides of the run file carry it."""
         for side in ("up", "down"):
@@ -156,6 +170,11 @@ class Books:
         if self._journal.trouble is not None and not self._journal_trouble_told:
             self._journal_trouble_told = True
             self._scope.tell(f"Warning: {self._journal.trouble}", Level.WARNING)
+
+    def step(self, name: str, text: str, **details: object) -> None:
+        """Tell the operator what has come out, and write it down."""
+        self._scope.tell(text)
+        self.note("step", name=name, text=text, **details)
 
     def warn(self, text: str, exposure: Exposure | None = None) -> None:
         """Warn the operator and write it down."""

@@ -7,10 +7,12 @@ import io
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacetomo import __version__
+from pacetomo.cli_files import add_file_commands
 from pacetomo.errors import PaceError
 
 _EPILOG = """examples:
@@ -19,6 +21,9 @@ _EPILOG = """examples:
   pacetomo plan lamella_tgts.txt                       exposures, dose and time
   pacetomo check lamella_tgts.txt                      what would go wrong, and what to do about it
   pacetomo script acquire                              the script to paste into SerialEM
+  pacetomo sort lamella_ts_*.mrc                       sort series by tilt
+  pacetomo bin 2 lamella_ts_*.mrc                      bin series
+  pacetomo finish lamella_tgts_run01.txt               complete the sorting and binning of a run
 """
 
 
@@ -59,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_replay(commands)
     _add_report(commands)
     _add_script(commands)
+    add_file_commands(partial(_add, commands))
     return parser
 
 
@@ -130,7 +136,10 @@ def _add_plan(commands: Commands) -> None:
     )
     _add_area(parser)
     parser.add_argument(
-        "--settings", action="store_true", dest="show_settings", help="print the settings in force"
+        "--settings",
+        action="store_true",
+        dest="show_settings",
+        help="print the settings in force: value, origin, what it is, what is allowed",
     )
     parser.set_defaults(run=_run_plan)
 
@@ -258,27 +267,29 @@ def _run_rehearse(options: argparse.Namespace) -> int:
 
 def _run_plan(options: argparse.Namespace) -> int:
     from pacetomo.plan import Prices, plan_table
-    from pacetomo.preflight import USUAL_LIMITS, find_problems
-    from pacetomo.settings import format_settings
+    from pacetomo.preflight import find_problems
+    from pacetomo.scope.facts import OFFLINE
+    from pacetomo.settings import settings_table
 
     job = _job(options)
     if options.show_settings:
-        origins = job.resolved.origins
-        for line in format_settings(job.resolved).splitlines():
-            _say(f"{line:<36}  {origins[line.split(' = ')[0]]}")
+        _say(settings_table(job.resolved))
         return 0
     _complain([*job.targets.warnings, *job.resolved.warnings])
-    _complain([p.describe() for p in find_problems(job, USUAL_LIMITS) if "image shift" in p.text])
+    _complain([p.describe() for p in find_problems(job, OFFLINE) if "image shift" in p.text])
     _say(f"{job.files.target_file.name}: {job.estimate(Prices()).describe()}")
-    _say(plan_table(job.plan, Prices(), len(job.active)))
+    prices = Prices()
+    times = job.dosing(prices.record_s, prices.dose_per_s).seconds
+    _say(plan_table(job.plan, prices, len(job.active), times))
     return 0
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    from pacetomo.preflight import USUAL_LIMITS, find_problems
+    from pacetomo.preflight import find_problems
+    from pacetomo.scope.facts import OFFLINE
 
     job = _job(options)
-    problems = find_problems(job, USUAL_LIMITS)
+    problems = find_problems(job, OFFLINE)
     for text in (*job.targets.warnings, *job.resolved.warnings):
         _say(f"warning: {text}")
     for problem in problems:

@@ -8,20 +8,29 @@ what is on disk.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
+from pacetomo import ctf
+from pacetomo.approach import approach_deg
 from pacetomo.books import Books
+from pacetomo.clear_place import place_beside_targets
+from pacetomo.defocus import Defocus
 from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.focusing import Focusing
 from pacetomo.frames import XY
+from pacetomo.handover import TrackingRole
 from pacetomo.job import Job
+from pacetomo.pace import Pace, Work, describe_left
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import Microscope, Missing, Shot
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Missing, Shot
 from pacetomo.taking import Taken, Taking
 from pacetomo.tracking import Aim, Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
-from pacetomo.watch import Watch
+from pacetomo.watch import Look, Watch
 
 TRACKING_REACH = 0.75
 """Share of the image's shorter side by which the tracking target may be off and still be followed."""
@@ -36,10 +45,18 @@ class Acquisition:
         Where, what, from which starts, and by which predictions.
     books : Books
         Told of everything that happens.
+    upkeep : Upkeep
+        Sees to it that images can be taken.
     """
 
     def __init__(
-        self, scope: Microscope, job: Job, prepared: Prepared, model: TrackingModel, books: Books
+        self,
+        scope: Microscope,
+        job: Job,
+        prepared: Prepared,
+        model: TrackingModel,
+        books: Books,
+        upkeep: Upkeep,
     ) -> None:
         self._scope = scope
         self._job = job
@@ -48,24 +65,27 @@ class Acquisition:
         self._books = books
         self._plan = tuple(exposure for exposure in job.plan if exposure.target in prepared.starts)
         self._focusing = Focusing(scope, job, prepared, model, books)
-        self._taking = Taking(scope, job, books)
-        self._upkeep = Upkeep(scope, job.settings, books)
-        self._watch = Watch(job.settings.minCounts)
-        self._tracker = job.targets.tracking.number
+        self._defocus = Defocus(scope, job, prepared, model, books)
+        self._taking = Taking(scope, job, books, upkeep)
+        self._upkeep = upkeep
+        self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
+        own = job.targets.tracking.number
+        self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
     def run(self) -> None:
         """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
-        began_s = self._scope.clock_s()
+        pace = Pace(self._scope.clock_s())
         previous = Branch.START
         tilts = len(self._job.stops)
+        done = Work(0, 0)
         for stop, group in itertools.groupby(self._plan, key=lambda exposure: exposure.stop):
-            exposures = self._in_order(
+            exposures = self._role.in_order(
                 [exposure for exposure in group if not self._books.branch(exposure).skip]
             )
             if not exposures:
                 continue
             branch = exposures[0].branch
-            self._upkeep.before_tilt()
+            self._upkeep.before_tilt(partial(self._place_beside, previous))
             reached_deg = self._tilt(exposures)
             if reached_deg is None:
                 continue
@@ -78,30 +98,35 @@ class Acquisition:
                 of=tilts,
             )
             self._model.begin_tilt(reached_deg, branch)
-            self._focusing.at_tilt(reached_deg, branch, branch is not previous and stop > 0)
+            self._watch.begin_tilt()
+            self._upkeep.before_image()
+            self._focusing.at_tilt(reached_deg, branch, branch is not previous, self._role.holder)
             previous = branch
-            for exposure in exposures:
+            waiting = exposures
+            while waiting:
+                exposure, *waiting = waiting
                 self._step(exposure, reached_deg)
-            self._show_progress(stop + 1, tilts, began_s)
+                if exposure.target == self._role.holder and self._books.branch(exposure).skip:
+                    waiting = self._role.in_order(waiting)
+            if branch is Branch.START:
+                self._refine_geometry()
+            done = done.plus(self._work(exposures))
+            self._show_progress(stop, pace, done)
 
-    def _in_order(self, exposures: list[Exposure]) -> list[Exposure]:
-        """Exposures of one tilt, the tracking target first; another one tracks where it has ended."""
-        own = self._job.targets.tracking.number
-        numbers = [exposure.target for exposure in exposures]
-        if own in numbers:
-            self._follow(own)
-        elif numbers and self._tracker not in numbers:
-            self._follow(numbers[0])
-        return sorted(exposures, key=lambda exposure: exposure.target != self._tracker)
+    def _place_beside(self, branch: Branch, beam_radius_um: float) -> XY | None:
+        """Specimen shift at the present tilt, reached on a branch, at which the beam touches no target."""
+        tilt_deg = self._scope.tilt_deg()
+        seen_um = {n: self._model.aim(n, tilt_deg, branch).shift_um for n in self._prepared.starts}
+        return place_beside_targets(self._job, seen_um, tilt_deg, beam_radius_um)
 
-    def _follow(self, target: int) -> None:
-        """Have a target track for all others from here on."""
-        if target != self._tracker:
-            self._tracker = target
-            self._model.follow(target)
-            text = f"Target {target} tracks for the others from here on"
-            self._scope.tell(text)
-            self._books.note("step", name="tracking", text=text, target=target)
+    def _refine_geometry(self) -> None:
+        plane = self._defocus.refine()
+        if plane is not None:
+            self._focusing.use_plane(plane)
+
+    def _can_track(self, target: int, branch: Branch) -> bool:
+        """Whether a target is seen well enough on a branch for the others to follow it."""
+        return not self._taking.is_coarse(target) and self._watch.rejected_in_a_row(target, branch) == 0
 
     def _tilt(self, exposures: list[Exposure]) -> float | None:
         """Tilt the stage for these exposures; None when it cannot get there, which ends the branch for all."""
@@ -111,6 +136,9 @@ class Acquisition:
             return self._prepared.start_tilt_deg
         tilt_deg = exposures[0].tilt_deg
         try:
+            if self._job.settings.slowTilt:
+                max_tilt_deg = self._scope.limits().max_tilt_deg
+                self._scope.tilt_to(approach_deg(tilt_deg, self._job.first_direction, max_tilt_deg))
             reached_deg = self._scope.tilt_to(tilt_deg)
             reason = f"the stage stopped at {reached_deg:.2f}°"
         except ScopeError as err:
@@ -127,7 +155,10 @@ class Acquisition:
     def _step(self, exposure: Exposure, tilt_deg: float) -> None:
         """Take one exposure; a failure ends this target on this branch."""
         try:
-            self._expose(exposure, tilt_deg)
+            try:
+                self._expose(exposure, tilt_deg)
+            finally:
+                self._taking.release()
         except (ScopeError, ImageNotSavedError) as err:
             if isinstance(err, ImageNotSavedError):
                 self._books.spend(
@@ -139,6 +170,9 @@ class Acquisition:
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
+        reference = self._books.reference(exposure)
+        if self._taking.is_taken_twice(exposure) and (reference or self._start_reference(exposure)):
+            self._look(exposure, tilt_deg, reference)
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
         focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
         if not self._taking.aim(exposure, aim.shift_um, focus_um):
@@ -152,9 +186,10 @@ class Acquisition:
         self._taking.open(exposure)
         try:
             taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
-            reference = self._books.reference(exposure)
+            before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
             found = self._measure(exposure, reference, taken.shot)
+            fit = self._fit_ctf(exposure, focus_um)
             self._model.observe(
                 Observation(
                     exposure.target,
@@ -162,18 +197,49 @@ class Acquisition:
                     exposure.branch,
                     aim.shift_um,
                     found,
-                    None,
+                    fit.defocus_um - self._focusing.wanted_um(exposure) if isinstance(fit, CtfFit) else None,
                     self._scope.clock_s(),
                 )
             )
             self._books.learn(exposure, self._model, focus_um, found)
-            self._annotate(exposure, found)
+            self._annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
-        self._note_exposed(exposure, focus_um, taken, found, before_e_per_a2)
-        verdict = self._watch.judge(exposure.target, exposure.branch, tilt_deg, taken.shot, found)
+        self._note_exposed(exposure, focus_um, taken, found, fit, before_e_per_a2)
+        compared, tracks = reference is not None, exposure.target == self._role.holder
+        look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, found, compared, tracks)
+        verdict = self._watch.judge(look)
         if verdict is not None:
             self._books.end_branch(exposure, verdict)
+
+    def _look(self, exposure: Exposure, tilt_deg: float, reference: tuple[int, XY] | None) -> None:
+        """Take a first image, kept in a stack of its own, to centre the target for the one in its series.
+
+        The model learns from it, so the aim that follows is the corrected one and all others get the same shift.
+        """
+        aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
+        if not self._taking.aim(exposure, aim.shift_um, focus_um):
+            return
+        self._scope.wait(self._job.settings.delayIS)
+        self._upkeep.before_image()
+        before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
+        text = f"First image of target {exposure.target} at {exposure.tilt_deg:g}°"
+        self._books.note("step", name="track_first", text=text)
+        self._taking.open(exposure, first_of_two=True)
+        try:
+            taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
+            before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
+            spent_e_per_a2 = self._books.dose_e_per_a2(exposure.target) + taken.shot.dose_e_per_a2
+            self._books.spend(exposure.target, spent_e_per_a2)
+            self._books.save()
+            found = self._measure(exposure, reference, taken.shot)
+            self._annotate(exposure, found, aim.shift_um.plus(found or XY(0.0, 0.0)))
+        finally:
+            self._taking.close()
+        if found is not None:
+            seen = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
+            self._model.observe(Observation(*seen, self._scope.clock_s()))
 
     def _measure(self, exposure: Exposure, reference: tuple[int, XY] | None, shot: Shot) -> XY | None:
         """Where the target is seen, relative to the image centre; None if that cannot be told.
@@ -182,10 +248,10 @@ class Acquisition:
         was found then, so the two add up; otherwise each error would come back with the opposite sign.
         """
         if reference is None:
-            return None
+            return self._measure_first(exposure)
         section, off_centre_um = reference
-        limit_um = self._job.settings.alignLimit
-        if exposure.target == self._tracker:
+        limit_um = self._taking.limit_um(exposure, shot)
+        if exposure.target == self._role.holder:
             # It must be followed wherever the stage went, as far as two images have enough in common to tell.
             limit_um = max(limit_um, TRACKING_REACH * min(shot.field_um))
         offset = self._taking.offset(exposure, section, limit_um)
@@ -194,19 +260,53 @@ class Acquisition:
             return None
         return offset.plus(off_centre_um)
 
+    def _measure_first(self, exposure: Exposure) -> XY | None:
+        """Where the target is seen in its first image, by its Preview reference; None if that cannot be told."""
+        path = self._start_reference(exposure)
+        if path is None:
+            return None
+        offset = self._scope.offset_from_file(path, 0, self._job.settings.alignLimit)
+        if isinstance(offset, Missing):
+            self._books.warn(f"not aligned to its Preview reference ({offset.reason})", exposure)
+            return None
+        return offset
+
+    def _start_reference(self, exposure: Exposure) -> Path | None:
+        """Preview that a first image is compared with; None where it was taken in another way."""
+        if exposure.branch is not Branch.START or not self._taking.is_plain(exposure.target):
+            return None
+        return self._job.start_reference(exposure.target)
+
+    def _fit_ctf(self, exposure: Exposure, focus_um: float) -> FitOrMissing | None:
+        """CTF of the image just taken, once it is saved and aligned; None where none is to be fitted."""
+        if self._taking.is_coarse(exposure.target):
+            return None  # the pixels of View and Search resolve no Thon rings
+        wanted_um = self._focusing.wanted_um(exposure)
+        return self._defocus.measure(exposure, wanted_um, focus_um, self._taking.is_plain(exposure.target))
+
     # telling
 
-    def _annotate(self, exposure: Exposure, residual_um: XY | None) -> None:
+    def _annotate(
+        self,
+        exposure: Exposure,
+        residual_um: XY | None,
+        shift_um: XY | None = None,
+        fit: FitOrMissing | None = None,
+    ) -> None:
         """Write what is known of the image beside it; failing to do so loses no image."""
         known = self._books.branch(exposure)
-        entries = {
-            "SpecimenShift": f"{known.shift_um.x:.6g} {known.shift_um.y:.6g}",
-            "EucentricOffset": f"{known.z0_um:.6g}",
-        }
-        if residual_um is not None:
-            entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+        shift = shift_um or known.shift_um
+        entries: dict[str, str] = {}
+        if self._job.settings.extendedMdoc:
+            entries["SpecimenShift"] = f"{shift.x:.6g} {shift.y:.6g}"
+            entries["EucentricOffset"] = f"{known.z0_um:.6g}"
+            if residual_um is not None:
+                entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+        if isinstance(fit, CtfFit):
+            entries.update(ctf.metadata(fit))
         try:
-            self._scope.annotate(entries)
+            if entries:
+                self._scope.annotate(entries)
         except ScopeError as err:
             self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
 
@@ -226,6 +326,7 @@ class Acquisition:
         focus_um: float,
         taken: Taken,
         residual_um: XY | None,
+        fit: FitOrMissing | None,
         before_e_per_a2: float,
     ) -> None:
         known = self._books.branch(exposure)
@@ -238,14 +339,26 @@ class Acquisition:
             shift_um=list(known.shift_um),
             z0_um=known.z0_um,
             focus_um=focus_um,
+            **ctf.journal_entries(fit),
             mean_counts=taken.shot.mean_counts,
             dose_e_per_a2=taken.shot.dose_e_per_a2,
             prior_dose_e_per_a2=before_e_per_a2,
         )
 
-    def _show_progress(self, done: int, of: int, began_s: float) -> None:
-        left_min = (self._scope.clock_s() - began_s) / done * (of - done) / 60
-        self._scope.show_progress(f"{self._job.files.root}: tilt {done} of {of}, {left_min:.0f} min left")
+    def _show_progress(self, stop: int, pace: Pace, done: Work) -> None:
+        """Tell how far the run is; tilts at which nothing is left to image do not count."""
+        ahead = [exposure for exposure in self._plan if exposure.stop > stop]
+        left = self._work([exposure for exposure in ahead if not self._books.branch(exposure).skip])
+        left_s = pace.left_s(self._scope.clock_s(), done, left)
+        counted = f"tilt {done.tilts} of {done.tilts + left.tilts}"
+        self._scope.show_progress(f"{self._job.files.root}: {counted}, {describe_left(left_s)}")
+
+    def _work(self, exposures: Sequence[Exposure]) -> Work:
+        return Work(
+            tilts=len({exposure.stop for exposure in exposures}),
+            images=len(exposures),
+            extra_s=sum(self._taking.extra_s(exposure) for exposure in exposures),
+        )
 
 
 def _where(exposure: Exposure) -> dict[str, object]:

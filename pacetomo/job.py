@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
+from pacetomo.dosing import Dosing
 from pacetomo.errors import TargetFileError
 from pacetomo.frames import XY, Matrix2
 from pacetomo.geometry import SamplePlane
+from pacetomo.pattern import filled, without_foreign_references
 from pacetomo.plan import Estimate, Exposure, Prices, estimate, make_plan, spread_defocus_um
-from pacetomo.schemes import Branch, TiltStop, make_scheme
+from pacetomo.schemes import Branch, TiltStop, level_start_deg, make_scheme
 from pacetomo.settings import ResolvedSettings
 from pacetomo.settings_table import Settings
 from pacetomo.targets import Target, TargetSet
@@ -31,11 +34,14 @@ class Job:
         All with specimen coordinates, relative to the tracking target.
     resolved : ResolvedSettings
         Settings in force and where they came from.
+    measured_plane : SamplePlane or None
+        The sample plane as measured for this run, in place of the settings' pretilt and rotation.
     """
 
     files: AreaFiles
     targets: TargetSet
     resolved: ResolvedSettings
+    measured_plane: SamplePlane | None = None
 
     @property
     def settings(self) -> Settings:
@@ -49,8 +55,12 @@ class Job:
 
     @cached_property
     def plane(self) -> SamplePlane:
-        """The sample plane that pretilt and rotation describe."""
-        return SamplePlane(self.settings.pretilt, self.settings.rotation)
+        """The sample plane: as measured, or as pretilt and rotation describe it."""
+        return self.measured_plane or SamplePlane(self.settings.pretilt, self.settings.rotation)
+
+    def with_plane(self, plane: SamplePlane) -> Job:
+        """Return the job for a sample plane as measured; places and, with autoStartTilt, tilts follow from it."""
+        return replace(self, measured_plane=plane)
 
     @cached_property
     def untilted_um(self) -> dict[int, XY]:
@@ -63,11 +73,25 @@ class Job:
         return places
 
     @cached_property
+    def start_tilt_deg(self) -> float:
+        """Stage tilt at which every series starts."""
+        wanted = self.settings
+        if not wanted.autoStartTilt:
+            return wanted.startTilt
+        return level_start_deg(self.plane.slopes().y, wanted.minTilt, wanted.maxTilt, wanted.step)
+
+    @cached_property
     def stops(self) -> tuple[TiltStop, ...]:
         """Tilts in order of acquisition."""
         wanted = self.settings
         scheme = make_scheme(
-            wanted.scheme, wanted.startTilt, wanted.minTilt, wanted.maxTilt, wanted.step, wanted.groupSize
+            wanted.scheme,
+            self.start_tilt_deg,
+            wanted.minTilt,
+            wanted.maxTilt,
+            wanted.step,
+            wanted.groupSize,
+            wanted.alternateTo,
         )
         return scheme.stops()
 
@@ -78,11 +102,17 @@ class Job:
 
     @cached_property
     def wanted_defocus_um(self) -> dict[int, float]:
-        """Defocus wanted for each target (µm, underfocus negative)."""
+        """Defocus wanted for each target (µm, underfocus negative): its own, or its share of the range.
+
+        In place of its share the tracking target has `trackDefocus`, if that is given.
+        """
         wanted = self.settings
-        numbers = [target.number for target in self.active]
-        spread = spread_defocus_um(len(numbers), wanted.minDefocus, wanted.maxDefocus, wanted.stepDefocus)
-        return dict(zip(numbers, spread))
+        shares = spread_defocus_um(len(self.active), wanted.minDefocus, wanted.maxDefocus, wanted.stepDefocus)
+        shares[0] = wanted.trackDefocus or shares[0]
+        return {
+            target.number: share if target.defocus_um is None else target.defocus_um
+            for target, share in zip(self.active, shares)
+        }
 
     @property
     def second_branch(self) -> Branch:
@@ -97,7 +127,19 @@ class Job:
 
     def estimate(self, prices: Prices) -> Estimate:
         """Images, dose and time of the plan."""
-        return estimate(self.plan, prices)
+        return estimate(self.plan, prices, self.dosing(prices.record_s, prices.dose_per_s).seconds)
+
+    def dosing(self, record_s: float, dose_per_s: float | None = None) -> Dosing:
+        """Exposure times, for Record's exposure (s) and dose rate (e/Å²/s, None for not known) as they are."""
+        return Dosing(self.settings, self.stops, self.targets.tracking.number, record_s, dose_per_s)
+
+    def start_reference(self, target: int) -> Path | None:
+        """Preview reference to align the first image of a target to; None for none."""
+        name = self.targets.numbered(target).reference
+        if self.settings.noZeroRecAli or name is None:
+            return None
+        path = self.files.folder / name
+        return path if path.is_file() else None
 
     def farthest_shift_um(self, target: int) -> tuple[float, float]:
         """Largest distance (µm) from the tracking target at which a target is seen, and the tilt (degrees) of it."""
@@ -117,6 +159,10 @@ def make_job(
     TargetFileError
         When a target has no coordinates or file names that can be used, or none is left to image.
     """
+    if resolved.settings.tgtPattern:
+        targets = filled(targets)
+        if files.is_copy:
+            targets = without_foreign_references(targets, files.root)
     for text in targets.problems():
         raise TargetFileError(f"{files.target_file.name}: {text}")
     return Job(files, targets.resolved_shifts(stage_to_specimen, resolved.settings.tiltTargets), resolved)

@@ -134,6 +134,7 @@ def rehearse(rehearsal: Rehearsal, watch: Callable[[Path], None] | None = None) 
     """
     from mock_serialem.script_window import ScriptWindow
     from mock_serialem.sim.world import make_world
+    from pacetomo.background import await_finishing
 
     name, targets = choose_targets(rehearsal)
     out = rehearsal.out.resolve()
@@ -148,8 +149,9 @@ def rehearse(rehearsal: Rehearsal, watch: Callable[[Path], None] | None = None) 
         session = open_session(world, files, targets)
         before = dict(world.activities)
         journal = files.journal(1)
-        window = ScriptWindow(session, on_idle=None if watch is None else lambda: watch(journal))
-        result = window.run(script_path("acquire"))
+        look = None if watch is None else lambda: watch(journal)
+        result = ScriptWindow(session, on_idle=look).run(script_path("acquire"))
+        await_finishing(files.run_file(1), look)
     finally:
         world.truth.close()
     timeline = {name: spent - before.get(name, 0.0) for name, spent in world.activities.items()}
@@ -194,7 +196,8 @@ def _make_folder(out: Path) -> None:
 def open_session(world: World, files: AreaFiles, targets: TargetSet) -> Session:
     """Session in which a microscopist has picked the targets, kept View and Preview of each, and marked the item.
 
-    The references come from the simulated sample at the coordinates of the target file, so that any target file can
+    A pattern (`tgtPattern`) has no references; View of target 1 is put into buffer P where the settings compare with
+    it. The references come from the simulated sample at the coordinates of the target file, so that any target file can
     be rehearsed.
     """
     from mock_serialem.module import make_module
@@ -202,7 +205,8 @@ def open_session(world: World, files: AreaFiles, targets: TargetSet) -> Session:
 
     write_targets(files.target_file, targets)
     session = Session(world, files.folder)
-    scope = SerialEMScope(make_module(session))
+    sem = make_module(session)
+    scope = SerialEMScope(sem)
     resolved = resolve_settings(targets.settings_layer(files.target_file.name))
     job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
     scope.begin(job.settings.imageShiftLimit)
@@ -213,8 +217,13 @@ def open_session(world: World, files: AreaFiles, targets: TargetSet) -> Session:
     focus_um = scope.focus_um()
     for target in job.targets.targets:
         shift = job.plane.seen(job.untilted_um[target.number], job.settings.tiltTargets)
-        if scope.aim(shift, focus_um, compensate_beam_tilt=False):
+        if not scope.aim(shift, focus_um, compensate_beam_tilt=False):
+            continue
+        if not job.settings.tgtPattern:
             _keep_references(scope, files, target, job)
+        if target is job.targets.tracking and (job.settings.alignToP or job.settings.refineVec):
+            scope.take(Area.VIEW)
+            sem.Copy("A", "P")
     scope.end()
     x_um, y_um, z_um = world.stage_position_um()
     session.navigator.add_point(x_um, y_um, z_um, note=files.target_file.name, acquire=True)

@@ -46,6 +46,7 @@ __all__ = [
     "parse_setting_text",
     "read_settings_toml",
     "resolve_settings",
+    "settings_table",
 ]
 
 DEFAULT_ORIGIN = "default"
@@ -206,6 +207,19 @@ def format_settings(resolved: ResolvedSettings, heading: str = "") -> str:
     for name, value in resolved.values().items():
         lines.append(f"{name} = {format_float(value) if isinstance(value, float) else value}")
     return "\n".join(lines) + "\n"
+
+
+def settings_table(resolved: ResolvedSettings) -> str:
+    """Return the settings in force for people: value, where it came from, what it is and what is allowed."""
+    lines = format_settings(resolved).splitlines()
+    rows = [
+        (line, resolved.origins[row.name], row.help if row.kind is bool else f"{row.help} ({row.allowed})")
+        for line, row in zip(lines, describe_settings())
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(
+        f"{line:<{widths[0]}}  {origin:<{widths[1]}}  {help_text}" for line, origin, help_text in rows
+    )
 
 
 def _checked(row: SettingRow, value: object) -> SettingValue:

@@ -233,13 +233,25 @@ class Settings:
     )
 
     # output
-    sortByTilt: bool = setting(True, "", None, None, "sort finished series by tilt")
-    binFinalStack: int = setting(1, "", 1, 16, "binning of the finished series")
-    delFinalStack: bool = setting(
-        False, "", None, None, "delete finished stacks and keep only metadata and frames"
+    sortByTilt: bool = setting(
+        True, "", None, None, "sort complete series by tilt; the metadata as it was goes to unsorted/"
     )
-    doCtfFind: bool = setting(False, "", None, None, "fit the CTF of each image with SerialEM's CtfFind")
-    doCtfPlotter: bool = setting(True, "", None, None, "fit the CTF of each image with IMOD's Ctfplotter")
+    binFinalStack: int = setting(
+        1, "", 1, 16, "binning of complete series; without frames the unbinned ones go to unbinned/"
+    )
+    delFinalStack: bool = setting(
+        False,
+        "",
+        None,
+        None,
+        "delete complete stacks of which all frames were saved, and keep metadata and frames",
+    )
+    doCtfFind: bool = setting(
+        False, "", None, None, "fit the CTF of each image with SerialEM's CtfFind where Ctfplotter does not"
+    )
+    doCtfPlotter: bool = setting(
+        True, "", None, None, "fit the CTF of each image with IMOD's Ctfplotter, if it is installed"
+    )
     extendedMdoc: bool = setting(
         True,
         "",
@@ -375,6 +387,8 @@ class SettingRow(NamedTuple):
             return " or ".join(self.choices)
         if self.kind is bool:
             return "True or False"
+        if self.kind is tuple:
+            return f"two numbers, {self.low:g} to {self.high:g} {self.unit}"
         return f"{self.low:g} to {self.high:g} {self.unit}".rstrip()
 
 

@@ -5,15 +5,41 @@ Everything that costs dose during a series goes through `Taking.record`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from pacetomo.books import Books
+from pacetomo.dosing import Dosing
 from pacetomo.frames import XY
 from pacetomo.job import Job
 from pacetomo.plan import Exposure
-from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import Microscope, ShiftOrMissing, Shot
+from pacetomo.retaking import Retaking
+from pacetomo.scope.protocol import Area, Imaging, Microscope, ShiftOrMissing, Shot
+from pacetomo.targets import Target
+from pacetomo.upkeep import Upkeep
+
+AREAS = {"R": Area.RECORD, "V": Area.VIEW, "S": Area.SEARCH}
+"""Low-dose areas by their letters in target files."""
+
+COARSE = (Area.VIEW, Area.SEARCH)
+
+COARSE_REACH = 0.1
+"""Share of a View or Search image's shorter side within which the next one is looked for.
+
+Their pixels are tens of times those of Record, so `alignLimit` can be a few pixels only; half a lattice of holes is
+still beyond this.
+"""
+
+
+def track_series(series: str) -> str:
+    """Name of the stack that keeps the first images of a target that is taken twice.
+
+    >>> track_series("area_ts_001.mrc")
+    'area_ts_001_track.mrc'
+    """
+    path = Path(series)
+    return f"{path.stem}_track{path.suffix}"
 
 
 class Taken(NamedTuple):
@@ -30,37 +56,97 @@ class Taking:
     ----------
     scope, job, books
         Where, what, and what has been spent so far.
+    upkeep : Upkeep
+        Asked what made an image dark.
     """
 
-    def __init__(self, scope: Microscope, job: Job, books: Books) -> None:
+    def __init__(self, scope: Microscope, job: Job, books: Books, upkeep: Upkeep) -> None:
         self._scope = scope
         self._job = job
         self._books = books
+        self._retaking = Retaking(scope, books, upkeep)
         self._compensate = job.settings.beamTiltComp and scope.can_compensate_beam_tilt()
         if job.settings.beamTiltComp and not self._compensate:
             books.warn("beam tilt against image shift is not calibrated: beamTiltComp has no effect")
+        self._record_s = scope.record_exposure_s()
+        self._dosing = job.dosing(self._record_s)
+        # Areas beside Record have a beam of their own: what is scaled for Record would be wrong there.
+        as_set = replace(job.settings, exposureScaling="constant", totalDose=0.0)
+        self._dosing_beside = Dosing(as_set, job.stops, job.targets.tracking.number, self._record_s)
+        self._told_of_dose = False
         self._series = {target.number: job.files.folder / target.series for target in job.active}
+        self._imaging = {target.number: self._imaging_of(target) for target in job.active}
 
     def series(self, target: int) -> Path:
         """Stack of a target's images."""
         return self._series[target]
 
+    def is_coarse(self, target: int) -> bool:
+        """Whether a target is imaged in View or Search."""
+        return self._imaging[target].area in COARSE
+
+    def is_plain(self, target: int) -> bool:
+        """Whether a target is imaged in Record as it is, so that its images compare with Previews."""
+        return self._imaging[target] == Imaging()
+
+    def is_taken_twice(self, exposure: Exposure) -> bool:
+        """Whether a first image is to centre the target for the one in its series."""
+        return self._job.settings.trackTwice and exposure.target == self._job.targets.tracking.number
+
+    def limit_um(self, exposure: Exposure, shot: Shot) -> float:
+        """How far off the target may be found."""
+        limit_um = self._job.settings.alignLimit
+        if self.is_coarse(exposure.target):
+            limit_um = max(limit_um, COARSE_REACH * min(shot.field_um))
+        return limit_um
+
+    def _imaging_of(self, target: Target) -> Imaging:
+        """Area and magnification of a target's images; those of the tracking target may be its own."""
+        settings, area = self._job.settings, AREAS[target.area]
+        if target.number != self._job.targets.tracking.number:
+            return Imaging(area)
+        return Imaging(Area.TRIAL if settings.trackUseTrial else area, settings.trackMag or None)
+
+    def _seconds(self, exposure: Exposure) -> float | None:
+        """Exposure of an image; None for that of its camera set."""
+        in_record = self._imaging[exposure.target].area is Area.RECORD
+        return (self._dosing if in_record else self._dosing_beside).seconds(exposure)
+
+    def extra_s(self, exposure: Exposure) -> float:
+        """How much longer than Record's own the exposure of an image is."""
+        seconds = self._seconds(exposure)
+        return 0.0 if seconds is None else seconds - self._record_s
+
     def aim(self, exposure: Exposure, shift_um: XY, focus_um: float) -> bool:
         """Go where the image shall be taken; False (nothing changed) if that is beyond the image-shift limit."""
-        return self._scope.aim(shift_um, focus_um, self._compensate)
+        imaging = self._imaging[exposure.target]
+        # Coma does not show in View and Search, whose beam is tilted by offsets of its own.
+        compensate = self._compensate and imaging.area not in COARSE
+        return self._scope.aim(shift_um, focus_um, compensate, imaging)
 
-    def open(self, exposure: Exposure) -> None:
-        """Make the exposure's stack the current one."""
-        self._scope.open_series(self._series[exposure.target])
+    def open(self, exposure: Exposure, first_of_two: bool = False) -> None:
+        """Make the exposure's stack the current one, or the one of first images."""
+        path = self._series[exposure.target]
+        self._scope.open_series(path.with_name(track_series(path.name)) if first_of_two else path)
 
     def record(self, exposure: Exposure, before_e_per_a2: float, wanted_defocus_um: float) -> Taken:
-        """Take and save the image; nothing may stand between the two."""
-        zero_s = self._job.settings.zeroExpTime
-        if zero_s > 0:
-            self._scope.set_record_exposure(zero_s if exposure.branch is Branch.START else None)
+        """Take and save the image; nothing may stand between the two. What came out dark first is on the books."""
+        imaging = self._imaging[exposure.target]
+        self._scope.set_exposure(imaging.area, self._seconds(exposure))
         self._scope.set_prior_dose(exposure.target, before_e_per_a2)
         self._scope.set_wanted_defocus(wanted_defocus_um)
-        return Taken(*self._scope.record(frame_name=self._series[exposure.target].stem))
+        taken = Taken(*self._retaking.record(exposure, self._series[exposure.target]))
+        if self._dosing.waits_for_dose_rate and imaging == Imaging():
+            self._learn_dose_rate(taken.shot)
+        return taken
+
+    def _learn_dose_rate(self, shot: Shot) -> None:
+        """Scale to the total dose from here on, if this image tells the dose rate."""
+        if shot.dose_e_per_a2 > 0 and shot.exposure_s > 0:
+            self._dosing = self._dosing.with_dose_rate(shot.dose_e_per_a2 / shot.exposure_s)
+        elif not self._told_of_dose:
+            self._told_of_dose = True
+            self._books.warn("the dose is not calibrated in SerialEM: totalDose has no effect")
 
     def offset(self, exposure: Exposure, section: int, limit_um: float) -> ShiftOrMissing:
         """Where the content of an earlier image's centre lies in the image just taken (µm)."""
@@ -69,3 +155,7 @@ class Taking:
     def close(self) -> None:
         """Close the stack."""
         self._scope.close_series()
+
+    def release(self) -> None:
+        """Put back what only this image needed."""
+        self._scope.release()

@@ -97,11 +97,17 @@ class TrackingModel(Protocol):
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Where the target is expected."""
 
-    def follow(self, target: int) -> None:
-        """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt."""
+    def follow(self, target: int | None) -> None:
+        """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt.
+
+        What the one before has shown at this tilt no longer counts. None: nobody tracks, predictions stand alone.
+        """
+
+    def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
+        """Take a target to be at another distance from the axis and height; before it is seen away from the start."""
 
     def observe(self, seen: Observation) -> None:
-        """Learn from one exposure."""
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch, exact, for the run file."""
@@ -187,7 +193,7 @@ class SingleTargetModel:
     ) -> None:
         self._starts = dict(starts)
         self._start_tilt_deg = start_tilt_deg
-        self._tracking_target = tracking_target
+        self._tracking_target: int | None = tracking_target
         self._data_points = data_points
         self._second_branch = second_branch
         self._predict_first_of_second = predict_first_of_second
@@ -217,17 +223,25 @@ class SingleTargetModel:
         sigma = self._sigma_um(track, tilt_deg)
         return Aim(shift, rise, sigma, 0.1 + 0.1 * abs(rise))
 
-    def follow(self, target: int) -> None:
-        """Take the shift of another target for the common one."""
+    def follow(self, target: int | None) -> None:
+        """Take the shift of another target for the common one; at this tilt there is none before it is seen."""
         self._tracking_target = target
+        self._common_um = XY(0.0, 0.0)
+
+    def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
+        """Begin with another n0 and z0."""
+        self._starts[target] = self._starts[target]._replace(n0_um=n0_um, z0_um=z0_um)
+        for branch in (Branch.UP, Branch.DOWN):
+            self._tracks[target, branch] = replace(self._tracks[target, branch], z0_um=z0_um)
 
     def observe(self, seen: Observation) -> None:
         """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
         residual = seen.residual_um if seen.residual_um is not None else XY(0.0, 0.0)
         found = seen.applied_um.plus(residual)
-        self._seen.add(seen.target)
         if seen.target == self._tracking_target:
-            self._common_um = residual
+            again = seen.target in self._seen
+            self._common_um = self._common_um.plus(residual) if again else residual
+        self._seen.add(seen.target)
         for branch in self._branches(seen.branch):
             if (
                 seen.branch is Branch.START
@@ -262,7 +276,7 @@ class SingleTargetModel:
     def _moved(self, target: int, branch: Branch, found: XY, tilt_deg: float) -> _Track:
         track = self._track(target, branch)
         if abs(tilt_deg - track.tilt_deg) < 1e-3:  # a second image at the same tilt
-            return replace(track, shift_um=found)
+            return self._seen_again(track, target, branch, found)
         n0_um = self._n0_um(target, branch)
         dy_um = found.y - track.shift_um.y
         known = track.moves
@@ -277,6 +291,15 @@ class SingleTargetModel:
         moves = (*known, Move(track.tilt_deg, tilt_deg, dy_um))[-self._data_points :]
         z0_um = fit_z0_um(n0_um, moves)
         return _Track(found, tilt_deg, track.z0_um if z0_um is None else z0_um, moves)
+
+    def _seen_again(self, track: _Track, target: int, branch: Branch, found: XY) -> _Track:
+        """A track after a second image at its tilt, which corrects the latest move."""
+        moves = track.moves
+        if moves and abs(moves[-1].to_deg - track.tilt_deg) < 1e-3:
+            latest = moves[-1]
+            moves = (*moves[:-1], latest._replace(dy_um=latest.dy_um + found.y - track.shift_um.y))
+        z0_um = fit_z0_um(self._n0_um(target, branch), moves)
+        return replace(track, shift_um=found, z0_um=track.z0_um if z0_um is None else z0_um, moves=moves)
 
     def _sigma_um(self, track: _Track, tilt_deg: float) -> XY:
         """Alignment scatter, growing where the image is foreshortened, and an uncertain height's share in Y."""

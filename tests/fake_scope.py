@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fake_column import FakeColumn
+
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY, Calibration, Matrix2
-from pacetomo.geometry import height_um, seen_y_um
-from pacetomo.scope.protocol import Item, Limits, Missing, Shot
+from pacetomo.geometry import SamplePlane, height_um, seen_y_um
+from pacetomo.scope.facts import Facts
+from pacetomo.scope.protocol import Area, CtfFit, Imaging, Item, Limits, Missing, Shot
 
 
 class Stop(Exception):
     """The operator's STOP; not an error of ours, like SerialEM's SEMexited."""
 
 
-class FakeScope:
+class FakeScope(FakeColumn):
     """Points of the sample (x, n0, z0 in µm) by target; the true place of each is exactly what geometry says.
 
     `fail` maps (verb, target or None, tilt or None) to an exception to raise, or to a value to return.
@@ -24,6 +27,7 @@ class FakeScope:
     def __init__(
         self, folder: Path, points: dict[int, tuple[float, float, float]], series: dict[Path, int]
     ) -> None:
+        super().__init__()
         self.calls: list[tuple] = []
         self.folder_path = folder
         self.points, self.series = points, series
@@ -33,8 +37,13 @@ class FakeScope:
         self.fail: dict[tuple, object] = {}
         self.jump_um = XY(0.0, 0.0)
         self.limit_um = 20.0
+        self.surface: SamplePlane | None = None  # where autofocus measures; None for the height of target 1
+        self.focus_place = XY(0.0, 0.0)
         self.counts = 100.0
-        self.exposure_s = 1.0
+        self.look_dose_e_per_a2 = 0.0
+        self.exposures: dict[Area, float | None] = {}
+        self.imaging = Imaging()
+        self.taken: list[tuple] = []
         self.found: tuple | None = None
         self.doses: dict[int, float] = {}
         self.told: list[str] = []
@@ -45,7 +54,7 @@ class FakeScope:
             raise Stop
         self.time += 1.0
         self.calls.append((verb, *details))
-        target = self.series.get(self.open) if self.open is not None else None
+        target = self._target_of(self.open) if self.open is not None else None
         for key in (
             (verb, target, self.tilt),
             (verb, target, None),
@@ -60,6 +69,10 @@ class FakeScope:
                 return outcome
         return None
 
+    def _target_of(self, path):
+        """Target that a stack belongs to; one of first images belongs to the same."""
+        return self.series.get(path.with_name(path.name.replace("_track.", ".")))
+
     def seen_um(self, target: int) -> XY:
         x, n0, z0 = self.points[target]
         return XY(x, seen_y_um(n0, z0, self.tilt)).plus(self.jump_um)
@@ -73,6 +86,7 @@ class FakeScope:
 
     def wait(self, seconds):
         self._note("wait", seconds)
+        self.time += seconds
 
     def tell(self, text, level=None):
         self.told.append(text)
@@ -92,8 +106,14 @@ class FakeScope:
     def item(self):
         return Item(1, "1", "area_tgts.txt", XY(0.0, 0.0))
 
+    def items_to_come(self):
+        return None
+
     def limits(self):
         return Limits(self.limit_um, 70.0)
+
+    def facts(self):
+        return Facts(self.limits())
 
     def calibration(self):
         return Calibration(Matrix2(0.5, 0.0, 0.0, 0.5), Matrix2(-1.0, 0.0, 0.0, -1.0))
@@ -112,6 +132,9 @@ class FakeScope:
 
     def move_to_item(self, item):
         self._note("move_to_item", item.place)
+
+    def realign_to_item(self):
+        self._note("realign_to_item")
 
     def tilt_deg(self):
         return self.tilt
@@ -143,42 +166,84 @@ class FakeScope:
     def focus_um(self):
         return self.focus
 
-    def aim(self, shift_um, focus_um, compensate_beam_tilt):
+    def aim(self, shift_um, focus_um, compensate_beam_tilt, imaging=None):
         if shift_um.length > self.limit_um:
             return False
         self._note("aim", shift_um, focus_um, compensate_beam_tilt)
-        self.shift, self.focus = shift_um, focus_um
+        self.shift, self.focus, self.imaging = shift_um, focus_um, imaging or Imaging()
         return True
+
+    def release(self):
+        self.imaging = self.imaging._replace(magnification=None)
 
     def set_wanted_defocus(self, defocus_um):
         self._note("set_wanted_defocus", defocus_um)
 
     def autofocus(self, wanted_um):
-        outcome = self._note("autofocus", wanted_um)
+        outcome = self._note("autofocus", wanted_um, self.shift)
         if outcome is not None:
             return outcome
-        self.focus = wanted_um - self.height_um(1)
+        if self.surface is None:
+            self.focus = wanted_um - self.height_um(1)
+        else:
+            seen = self.shift.plus(self.focus_place)
+            place = self.surface.untilted(seen, self.tilt)
+            self.focus = wanted_um - height_um(place.y, self.surface.height_um(place), self.tilt)
         return self.focus
+
+    def focus_place_um(self):
+        return self.focus_place
+
+    def fit_ctf(self, program, search_um, slope_deg):
+        outcome = self._note("fit_ctf", program, search_um, slope_deg)
+        if outcome is not None:
+            return outcome
+        true_um = self.focus + self.height_um(self.series[self.open])
+        if not search_um[0] <= true_um <= search_um[1]:
+            return Missing("no fit in the range of defocus")
+        return CtfFit(true_um, 0.02, 30.0, 0.0, 9.0, 0.2)
 
     def can_compensate_beam_tilt(self):
         return True
 
-    def set_record_exposure(self, seconds):
-        self.exposure_s = 1.0 if seconds is None else seconds
+    def record_exposure_s(self):
+        return 1.0
+
+    def set_exposure(self, area, seconds):
+        self.exposures[area] = seconds
 
     def take(self, area):
         self._note("take", area)
         self.area = area
-        return self._shot(None)
+        self.present = (self.tilt, self.shift, self.shift)
+        return self._shot(None)._replace(dose_e_per_a2=self.look_dose_e_per_a2)
 
-    def record(self, frame_name):
+    def record(self, frame_name, floor_per_s=0.0):
         outcome = self._note("record", frame_name)
-        self.sections[self.open].append((self.tilt, self.shift, self.seen_um(self.series[self.open])))
-        return self._shot(outcome), len(self.sections[self.open]) - 1
+        self.taken.append((self.open.stem, self.tilt, self.imaging, self.exposure_s, self.focus))
+        self.present = (self.tilt, self.shift, self.seen_um(self._target_of(self.open)))
+        shot = self._shot(outcome)
+        return shot, None if shot.mean_counts < floor_per_s * shot.exposure_s else self.save_section()
+
+    def save_section(self):
+        self.sections[self.open].append(self.present)
+        if "_tgt_" in self.open.name:
+            self.open.touch()  # whether there is a reference is asked of the folder
+        return len(self.sections[self.open]) - 1
+
+    def set_aside(self, path):
+        self._note("set_aside", path)
+
+    @property
+    def exposure_s(self):
+        return self.exposures.get(self.imaging.area) or 1.0
 
     def _shot(self, counts):
         counts = self.counts * self.exposure_s if counts is None else counts
-        return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, XY(1.2, 0.9))
+        field = {Area.VIEW: XY(24.0, 18.0), Area.SEARCH: XY(48.0, 36.0)}.get(
+            self.imaging.area, XY(1.2, 0.9)
+        )
+        return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, field)
 
     def offset_from_file(self, reference, section, limit_um):
         outcome = self._note("offset_from_file", reference, section, limit_um)
@@ -193,6 +258,20 @@ class FakeScope:
             return residual if inside else Missing("no correlation peak")
         target = int(reference.stem.replace("_view", "").rsplit("_", 1)[-1])
         return self.seen_um(target).minus(self.shift)
+
+    def hole_field_um(self):
+        outcome = self._note("hole_field_um")
+        return XY(20.0, 15.0) if outcome is None else outcome
+
+    def offset_from_hole(self, limit_um):
+        """All holes look alike: the one nearest to the centre is found. Each point of the sample is a hole."""
+        outcome = self._note("offset_from_hole", limit_um)
+        if outcome is not None:
+            return outcome
+        nearest = min(
+            (self.seen_um(number).minus(self.shift) for number in self.points), key=lambda at: at.length
+        )
+        return nearest if nearest.length <= limit_um else Missing("no correlation peak")
 
     def open_series(self, path):
         self.open = path

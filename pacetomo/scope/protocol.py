@@ -11,9 +11,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
 
 from pacetomo.frames import XY, Calibration
+
+if TYPE_CHECKING:
+    from pacetomo.scope.facts import Facts
 
 
 class Level(enum.Enum):
@@ -27,10 +30,20 @@ class Level(enum.Enum):
 
 
 class Area(enum.Enum):
-    """Low-dose areas in which references are compared; Preview uses the beam of Record at its own exposure."""
+    """Kinds of images, by low-dose area; Preview uses the beam of Record at its own exposure."""
 
     VIEW = "view"
     PREVIEW = "preview"
+    RECORD = "record"
+    TRIAL = "trial"
+    SEARCH = "search"
+
+
+class Imaging(NamedTuple):
+    """How an image of a series is taken: low-dose area, and nominal magnification (None for the area's own)."""
+
+    area: Area = Area.RECORD
+    magnification: Optional[float] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 class Item(NamedTuple):
@@ -68,8 +81,33 @@ class Missing:
         return False
 
 
+class CtfProgram(enum.Enum):
+    """What fits a CTF: SerialEM's own CtfFind, or IMOD's Ctfplotter, which has to be installed beside it."""
+
+    CTFFIND = "CtfFind"
+    CTFPLOTTER = "Ctfplotter"
+
+
+class CtfFit(NamedTuple):
+    """The CTF of one image, as a program fitted it.
+
+    `defocus_um` is the mean over all directions (underfocus negative), `astigmatism_um` the difference between the
+    strongest and the weakest, not negative, `angle_deg` the direction of the first of the two against the image's X
+    axis as the program gives it, `phase_deg` an additional phase shift (0 without a phase plate),
+    `resolution_angstrom` how far the fit reaches, `score` its correlation with the image.
+    """
+
+    defocus_um: float
+    astigmatism_um: float
+    angle_deg: float
+    phase_deg: float
+    resolution_angstrom: float
+    score: float
+
+
 ShiftOrMissing = Union[XY, Missing]
 FocusOrMissing = Union[float, Missing]
+FitOrMissing = Union[CtfFit, Missing]
 
 
 class Microscope(Protocol):
@@ -88,8 +126,17 @@ class Microscope(Protocol):
     def save_log(self, path: Path) -> None:
         """Keep the operator's log in a file."""
 
+    def log_commands(self, path: Path | None) -> None:
+        """Append every command from here on, with its answer, to a file; None to stop. Never fails."""
+
     def show_progress(self, text: str) -> None:
         """Show a line that replaces the previous one."""
+
+    def recall_s(self, name: str) -> float | None:
+        """What `remember_s` was last given under a name, in this script or an earlier one."""
+
+    def remember_s(self, name: str, seconds: float) -> None:
+        """Keep a clock time until the control program ends."""
 
     # facts
     def version(self) -> str:
@@ -101,8 +148,14 @@ class Microscope(Protocol):
     def item(self) -> Item:
         """The Navigator item in progress."""
 
+    def items_to_come(self) -> int | None:
+        """Items set to Acquire that follow in the Navigator's table; None outside of Acquire at Items."""
+
     def limits(self) -> Limits:
         """Image-shift and tilt limits."""
+
+    def facts(self) -> Facts:
+        """What a check before the run wants to know; what cannot be told is None in it."""
 
     def calibration(self) -> Calibration:
         """Matrices between stage, image shift and specimen at the Record magnification."""
@@ -117,6 +170,9 @@ class Microscope(Protocol):
     # stage
     def move_to_item(self, item: Item) -> None:
         """Move the stage to an item."""
+
+    def realign_to_item(self) -> None:
+        """Find the item in progress by means of the map on which it lies; height is kept, image shift may remain."""
 
     def tilt_deg(self) -> float:
         """Stage tilt as read back."""
@@ -140,36 +196,75 @@ class Microscope(Protocol):
     def focus_um(self) -> float:
         """Present focus in the Record area."""
 
-    def aim(self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool) -> bool:
-        """Go to the Record area and set shift and focus; False (nothing changed) if the shift is beyond the limit."""
+    def aim(
+        self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool, imaging: Imaging | None = None
+    ) -> bool:
+        """Go where an image is to be taken; False (no image can be taken there) if the shift is beyond the limit.
+
+        Shift and focus are those of Record, whatever the area: a point that `shift_um` centres in Record is in the
+        centre of the area's image, and the area's own defocus offset comes on top of `focus_um`. None images in Record.
+        """
+
+    def release(self) -> None:
+        """Put back at once what `aim` changed beyond shift, focus and area (magnification); nothing if nothing was."""
 
     def set_wanted_defocus(self, defocus_um: float) -> None:
         """Defocus that the next images are meant to have; written with them."""
 
     def autofocus(self, wanted_um: float) -> FocusOrMissing:
-        """Focus at the present shift so that the true defocus is `wanted_um`; the new focus, or why not."""
+        """Focus so that the true defocus at the present shift is `wanted_um`; the new focus, or why not.
+
+        What is measured is the place of `focus_place_um`. Where nothing was measured the focus is left as it was.
+        """
+
+    def focus_place_um(self) -> XY:
+        """Where the Focus area lies when Record is centred (specimen frame, µm from there)."""
 
     def can_compensate_beam_tilt(self) -> bool:
         """Whether coma against image shift is calibrated."""
 
     # images
-    def set_record_exposure(self, seconds: float | None) -> None:
-        """Exposure of Record images; None for the operator's own."""
+    def record_exposure_s(self) -> float:
+        """Exposure of Record images as set now."""
+
+    def set_exposure(self, area: Area, seconds: float | None) -> None:
+        """Exposure of the images of a kind; None for the operator's own."""
 
     def take(self, area: Area) -> Shot:
         """Expose one image; it becomes the present image."""
 
-    def record(self, frame_name: str) -> tuple[Shot, int]:
-        """Expose a Record image and append it to the current stack at once; the image and its section from 0.
+    def record(self, frame_name: str, floor_per_s: float = 0.0) -> tuple[Shot, int | None]:
+        """Expose an image as aimed for and append it to the current stack at once; the image and its section from 0.
 
-        `frame_name` is the base name of its frame file. ImageNotSavedError when it was exposed and cannot be saved.
+        `frame_name` is the base name of its frame file. An image of less than `floor_per_s` mean counts per second is
+        not saved: its section is None, and it stays the present image until `save_section` or `set_aside`.
+        ImageNotSavedError when it was exposed and cannot be saved.
         """
+
+    def set_aside(self, path: Path) -> None:
+        """Append the present image to another stack than the current one, which stays current."""
 
     def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
         """Where the content of a saved image's centre lies in the present image (specimen plane, µm from its centre).
 
         The shift has to grow by this to centre it again. Nothing is moved. Missing when no correlation peak lies
         within the limit, or the alignment fails.
+        """
+
+    def hole_field_um(self) -> ShiftOrMissing:
+        """Field (µm, X by Y) of the operator's View image of a hole; Missing when there is none that can be used."""
+
+    def offset_from_hole(self, limit_um: float) -> ShiftOrMissing:
+        """Where the nearest place that looks like the centre of the operator's image lies in the present image.
+
+        As `offset_from_file`.
+        """
+
+    def fit_ctf(self, program: CtfProgram, search_um: tuple[float, float], slope_deg: float) -> FitOrMissing:
+        """CTF of the present image; Missing when the program found none.
+
+        `search_um` are the ends of the range of defocus to search (underfocus negative), `slope_deg` what the sample
+        is inclined by across the tilt axis at stage tilt 0. ScopeError when the program cannot be run.
         """
 
     # series
@@ -187,3 +282,41 @@ class Microscope(Protocol):
 
     def set_prior_dose(self, account: int, e_per_a2: float) -> None:
         """Dose that a target has had so far; written with the next image as its prior dose."""
+
+    # upkeep: all of it fails with ScopeError where a column has no such thing
+
+    def dewars_filling(self) -> int:
+        """Dewars being filled: 0 none, 1 the stage's (or any, where they are not told apart), 2 transfer, 3 both."""
+
+    def next_dewar_fill_s(self) -> float | None:
+        """Seconds to the next automatic filling; None if none is scheduled."""
+
+    def fill_stage_dewar(self) -> None:
+        """Fill the stage's dewar now and wait until it is full."""
+
+    def fill_transfer_dewar(self) -> None:
+        """Fill the transfer dewar now and wait until it is full."""
+
+    def valves_open(self) -> bool | None:
+        """Whether the beam can pass the column valves; None if the column cannot tell."""
+
+    def open_valves(self) -> None:
+        """Open the column valves; at the end they are closed again if they were when first asked for."""
+
+    def flash_advised(self, hot: bool) -> bool:
+        """Whether the gun advises a flash, of low or of high temperature."""
+
+    def hours_since_flash(self) -> float:
+        """Hours since the control program last flashed the gun; infinite if it never has."""
+
+    def flash_gun(self, hot: bool) -> None:
+        """Flash the gun and wait until it is done."""
+
+    def has_energy_filter(self) -> bool:
+        """True; fails without an energy filter."""
+
+    def refine_slit(self, shift_um: XY) -> None:
+        """Centre the energy slit on the zero-loss peak with the beam at a specimen shift; shift and focus come back."""
+
+    def beam_radius_um(self) -> float:
+        """Radius of the area that Record images light, as seen along the beam."""

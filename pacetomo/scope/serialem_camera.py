@@ -10,10 +10,16 @@ from typing import Any
 from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Area, Level, Missing, ShiftOrMissing, Shot
-from pacetomo.scope.serialem_column import SerialEMColumn
+from pacetomo.scope.serialem_imaging import LETTERS, SerialEMImaging
 
 REFERENCE_BUFFER = "O"
 """Beyond the rolling buffers, so that it survives acquisitions."""
+
+HOLE_BUFFER = "P"
+"""Where the operator keeps the View image of a hole; nothing here ever writes into it."""
+
+SAME_SCALE = 1.1
+"""Images are of the same magnification when their unbinned pixels differ by no more than this factor."""
 
 SAVE_ATTEMPTS = 3
 SAVE_PAUSE_S = 2.0
@@ -21,7 +27,7 @@ SAVE_PAUSE_S = 2.0
 _LARGEST_DOSE_ACCOUNT = 250
 
 
-class SerialEMCamera(SerialEMColumn):
+class SerialEMCamera(SerialEMImaging):
     """Exposing, aligning, saving and describing images."""
 
     def __init__(self, sem: Any) -> None:
@@ -32,25 +38,31 @@ class SerialEMCamera(SerialEMColumn):
 
     # images
 
-    def set_record_exposure(self, seconds: float | None) -> None:
+    def record_exposure_s(self) -> float:
+        return float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
+
+    def set_exposure(self, area: Area, seconds: float | None) -> None:
+        back = f"restoring the {area.value} exposure"
         if seconds is not None:
-            self._put_back("restoring the Record exposure", "RestoreCameraSet", "R")
-            self._do("setting the Record exposure", "SetExposure", "R", float(seconds))
+            self._put_back(back, "RestoreCameraSet", LETTERS[area])
+            self._do(f"setting the {area.value} exposure", "SetExposure", LETTERS[area], float(seconds))
         else:
-            self._undo_now("restoring the Record exposure")
+            self._undo_now(back)
 
     def take(self, area: Area) -> Shot:
         self._do(f"taking a {area.value} image", {Area.VIEW: "V", Area.PREVIEW: "L"}[area])
         return self._describe()
 
-    def record(self, frame_name: str) -> tuple[Shot, int]:
+    def record(self, frame_name: str, floor_per_s: float = 0.0) -> tuple[Shot, int | None]:
         self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, frame_name)
         compensated = self._compensating
         if compensated:
             self._do("compensating the beam tilt", "AdjustBeamTiltforIS")
         try:
-            self._do("taking a record image", "R")
-            self._save_at_once()
+            self._expose()
+            is_kept = not self._is_darker(floor_per_s)
+            if is_kept:
+                self._save_at_once()
         finally:
             if compensated:  # AdjustBeamTiltforIS adds to what is there: take it back before the next shift
                 self._restore_beam_tilt()
@@ -59,7 +71,42 @@ class SerialEMCamera(SerialEMColumn):
         except ScopeError as err:  # the image is safe: what cannot be told of it must not end its target
             self.tell(f"Warning: {err}", Level.WARNING)
             shot = Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
-        return shot, self._sections - 1
+        return shot, self._sections - 1 if is_kept else None
+
+    def _is_darker(self, floor_per_s: float) -> bool:
+        """Whether the image just exposed has fewer counts; one that cannot be measured has not."""
+        if floor_per_s <= 0:
+            return False
+        try:
+            counts = float(self._do("reading the mean counts", "ReportMeanCounts", "A"))
+            exposure_s = float(self._do("reading the exposure", "ImageProperties", "A")[3])
+        except ScopeError as err:
+            self.tell(f"Warning: {err}", Level.WARNING)
+            return False
+        return counts < floor_per_s * exposure_s
+
+    def set_aside(self, path: Path) -> None:
+        current = self._open_series
+        self.close_series()
+        try:
+            self.open_series(path)
+            self._save_at_once()
+        finally:
+            self.close_series()
+            if current is not None:
+                self.open_series(current)
+
+    def _expose(self) -> None:
+        """Take an image in the area aimed at."""
+        area = self._imaging.area
+        if area is Area.VIEW:
+            self._do("taking a view image", "V")
+        elif area is Area.SEARCH:
+            self._do("taking a search image", "Search")
+        elif area is Area.TRIAL:
+            self._do("taking a trial image", "T")
+        else:
+            self._do("taking a record image", "R")
 
     def _save_at_once(self) -> None:
         """Save the image just exposed, whoever holds the file for a moment."""
@@ -97,9 +144,38 @@ class SerialEMCamera(SerialEMColumn):
                 self._do(where, "ReadFile", section, REFERENCE_BUFFER)
             else:
                 self._do(where, "ReadOtherFile", section, REFERENCE_BUFFER, str(reference))
+        except ScopeError as err:
+            return Missing(str(err))
+        return self._offset(where, REFERENCE_BUFFER, limit_um)
+
+    def hole_field_um(self) -> ShiftOrMissing:
+        doing = f"looking for the image of a hole in buffer {HOLE_BUFFER}"
+        try:
+            properties = self._do(doing, "ImageProperties", HOLE_BUFFER)
+        except ScopeError:
+            # An empty buffer makes the command fail: that is the answer, not a fault.
+            return Missing(f"buffer {HOLE_BUFFER} is empty")
+        columns, rows, binning, _exposure_s, pixel_nm, _set = properties
+        view_nm = float(self._do(doing, "ReportCurrentPixelSize", "V"))
+        view_binning = float(self._do(doing, "ReportBinning", "V"))
+        if pixel_nm > 0 and binning > 0 and view_nm > 0:  # 0 is what SerialEM says of what it does not know
+            ratio = (pixel_nm / binning) / (view_nm / view_binning)
+            if not 1 / SAME_SCALE < ratio < SAME_SCALE:
+                return Missing(
+                    f"the image in buffer {HOLE_BUFFER} was not taken in View: "
+                    f"its pixels are {ratio:.2g} times as large"
+                )
+        return XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000)
+
+    def offset_from_hole(self, limit_um: float) -> ShiftOrMissing:
+        return self._offset(f"aligning to the hole in buffer {HOLE_BUFFER}", HOLE_BUFFER, limit_um)
+
+    def _offset(self, where: str, buffer: str, limit_um: float | None) -> ShiftOrMissing:
+        """Offset of the present image from the one in a buffer."""
+        try:
             if limit_um is not None:
                 self._do(where, "LimitNextAutoAlign", float(limit_um))
-            if self._do(where, "AlignTo", REFERENCE_BUFFER, 1) == -1.0:
+            if self._do(where, "AlignTo", buffer, 1) == -1.0:
                 return Missing(f"{where}: no correlation peak within {limit_um:.2f} µm")
             # The shift that AlignTo would impose centres the reference's centre: it is where that point lies now.
             imposed = self._do(where, "ReportISforBufferShift")

@@ -10,6 +10,19 @@ from pacetomo.frames import XY, Calibration
 from pacetomo.scope.protocol import FocusOrMissing, Item, Limits, Missing
 from pacetomo.scope.serialem_base import SerialEMCommands
 
+MOST_DEFOCUS_UM = 50.0
+"""Beyond this defocus the shift between tilted-beam images is no measure of it any more."""
+
+_AUTOFOCUS_CODES = {
+    -1: "weak correlation",
+    1: "inconsistent with the one before",
+    2: "beyond the absolute focus limits",
+    3: "beyond the limits of focus changes",
+    4: "too near to zero",
+    5: "too many iterations",
+}
+"""What SerialEM's codes mean for the operator."""
+
 
 class SerialEMColumn(SerialEMCommands):
     """Limits and calibrations, stage, image shift and focus."""
@@ -17,7 +30,6 @@ class SerialEMColumn(SerialEMCommands):
     def __init__(self, sem: Any) -> None:
         super().__init__(sem)
         self._shift_limit_um = math.inf
-        self._compensating = False
 
     def limits(self) -> Limits:
         shift_um = self._do("reading the image-shift limit", "ReportProperty", "ImageShiftLimit")
@@ -35,6 +47,15 @@ class SerialEMColumn(SerialEMCommands):
 
     def move_to_item(self, item: Item) -> None:
         self._do(f"moving to Navigator item {item.label}", "MoveToNavItem", item.place)
+
+    def realign_to_item(self) -> None:
+        doing = "realigning to the Navigator item"
+        self._do(doing, "SkipZMoveNextNavRealign", 1)  # the height of the sample has just been found
+        try:
+            self._do(doing, "RealignToNavItem", 1)
+        except ScopeError:
+            self._do(doing, "SkipZMoveNextNavRealign", 0)
+            raise
 
     def tilt_deg(self) -> float:
         return float(self._do("reading the tilt", "ReportTiltAngle"))
@@ -67,31 +88,31 @@ class SerialEMColumn(SerialEMCommands):
         self._go_to_record()  # in View and Search the readout includes the offset of that area
         return float(self._do("reading the focus", "ReportDefocus"))
 
-    def aim(self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool) -> bool:
-        if shift_um.length > self._shift_limit_um:
-            return False
-        self._go_to_record()
-        image_shift = self._matrix("SpecimenToISMatrix").apply(shift_um)
-        if self._do("setting the image shift", "SetImageShift", image_shift.x, image_shift.y):
-            return False
-        self._do("setting the focus", "SetDefocus", float(focus_um))
-        self._compensating = compensate_beam_tilt
-        return True
-
     def set_wanted_defocus(self, defocus_um: float) -> None:
         self._do("setting the target defocus", "SetTargetDefocus", float(defocus_um))
 
     def autofocus(self, wanted_um: float) -> FocusOrMissing:
+        before_um = self.focus_um()
         self.set_wanted_defocus(wanted_um)
         try:
             self._do("autofocusing", "G")
+            measured_um, code = self._do("reading the autofocus result", "ReportAutoFocus")
+            self._do("reading the drift seen by autofocus", "ReportFocusDrift")
         except ScopeError as err:
-            return Missing(str(err))
-        measured_um, code = self._do("reading the autofocus result", "ReportAutoFocus")
-        self._go_to_record()
-        if code != 0 or not math.isfinite(measured_um):
-            return Missing(f"autofocus gave no usable result (code {code:g})")
-        return self.focus_um()
+            fault: str | None = str(err)
+        else:
+            fault = _autofocus_fault(measured_um, code)
+        found_um = self.focus_um()
+        if fault is None:
+            return found_um
+        if found_um != before_um:
+            self._do("undoing the autofocus", "SetDefocus", before_um)
+        return Missing(fault)
+
+    def focus_place_um(self) -> XY:
+        place = self._do("asking where the Focus area is", "ReportAxisPosition", "F")
+        along_um, angle = float(place[0]), math.radians(place[1])
+        return XY(along_um * math.cos(angle), along_um * math.sin(angle))
 
     def can_compensate_beam_tilt(self) -> bool:
         try:
@@ -99,3 +120,14 @@ class SerialEMColumn(SerialEMCommands):
         except ScopeError:
             # SerialEM answers a missing calibration by failing: that is the answer, not a fault.
             return False
+
+
+def _autofocus_fault(measured_um: float, code: float) -> str | None:
+    """Why what autofocus reports is no measurement; None if it is one."""
+    if code != 0:
+        return f"autofocus gave no usable result ({_AUTOFOCUS_CODES.get(int(code), f'code {code:g}')})"
+    if measured_um == 0.0 or not math.isfinite(measured_um):
+        return f"autofocus gave no usable result (a defocus of {measured_um:g})"
+    if abs(measured_um) > MOST_DEFOCUS_UM:
+        return f"autofocus measured {measured_um:.0f} µm: more than {MOST_DEFOCUS_UM:g} µm is not believed"
+    return None

@@ -12,7 +12,9 @@ from pathlib import Path
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Item, Microscope
-from pacetomo.scope.serialem_camera import SerialEMCamera
+from pacetomo.scope.serialem_ctf import SerialEMCtf
+from pacetomo.scope.serialem_facts import SerialEMFacts
+from pacetomo.scope.serialem_upkeep import SerialEMUpkeep
 
 
 def connect() -> SerialEMScope:
@@ -35,7 +37,7 @@ def connect() -> SerialEMScope:
     return scope
 
 
-class SerialEMScope(SerialEMCamera, Microscope):
+class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
     """`Microscope` on the functions of a `serialem` module (the real one or a simulated one)."""
 
     # facts
@@ -55,6 +57,19 @@ class SerialEMScope(SerialEMCamera, Microscope):
         label = str(self._do("reading the item's label", "GetVariable", "navLabel"))
         note = str(self._do("reading the item's note", "GetVariable", "navNote"))
         return Item(int(index), label, note, XY(x_um, y_um))
+
+    def items_to_come(self) -> int | None:
+        acquiring, _state = self._do("asking for Acquire at Items", "ReportIfNavAcquiring")
+        if not acquiring:
+            return None
+        marked = int(self._do("counting items", "ReportNumNavAcquire")[0])
+        here = int(self._do("reading the Navigator item", "ReportNavItem")[0])
+        count = 0
+        for place in range(here + 1, int(self._do("counting items", "ReportNumTableItems")) + 1):
+            if count == marked:
+                break
+            count += int(self._do("asking for an item's mark", "ReportItemAcquire", place))
+        return count
 
     # beginning and end
 

@@ -358,7 +358,7 @@ def test_targets_picked_at_a_tilt_are_found_there(scope):
     [
         ({"dataPoints": 7}, "_data_points", 7),
         ({"ignoreNegStart": False}, "_predict_first_of_second", False),
-        ({"taOffsetPos": 1.0, "taOffsetNeg": 2.0}, "_axis_offsets_um", {Branch.UP: 1.0, Branch.DOWN: 2.0}),
+        ({"taOffsetPos": 1.0, "taOffsetNeg": 2.0}, "_axis_offsets_um", {Branch.UP: -1.0, Branch.DOWN: -2.0}),
         ({"minTilt": 0}, "_second_branch", Branch.UP),
         ({}, "_second_branch", Branch.DOWN),
     ],

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from pacetomo.cli import main
 from pacetomo.rehearse import EXAMPLES
 from pacetomo.scripts import script_path
+from pacetomo.settings_table import SETTING_ROWS
 
 
 @pytest.fixture
@@ -47,7 +49,10 @@ def test_plan_prints_every_tilt(capsys, lamella):
 
 def test_settings_are_printed_with_their_origin(capsys, lamella):
     _, out, _ = run(capsys, "plan", lamella, "--settings", "--set", "step=6")
-    origin = {line.split(" = ")[0]: line.split("  ")[-1].strip() for line in out.splitlines()}
+    rows = [re.split(r" {2,}", line) for line in out.splitlines()]
+    origin = {row[0].split(" = ")[0]: row[1] for row in rows}
+    assert set(origin) == set(SETTING_ROWS) and all(SETTING_ROWS[name].help for name in origin)
+    assert "tilts in a row on one side" in out and "(1 to 1000 tilts)" in out
     assert origin["pretilt"] == "target file lamella_tgts.txt, line 5"
     assert origin["step"] == "command line" and origin["dataPoints"] == "default"
 

@@ -10,52 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simulated import FLAT, acquire_on, journal_of, residuals_nm, saved
 
-from mock_serialem.module import make_module
 from mock_serialem.sim.profiles import IDEAL, KRIOS_SCOPE
 from mock_serialem.sim.sample import HoleySpec, LamellaSpec
-from mock_serialem.sim.truth import TruthLog
-from mock_serialem.sim.world import World, WorldConfig
-from pacetomo.acquire import acquire_area
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError
 from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.mdoc_order import acquisition_order
 from pacetomo.files.stack import read_section, section_count
 from pacetomo.rehearse import Rehearsal, choose_targets, nearest_free_folder, open_session, rehearse
-from pacetomo.scope.serialem_scope import SerialEMScope
-
-FLAT = {"curvature_um": (0.0, 0.0)}
-
-
-def saved(folder, number=None):
-    """Saved sections of the tilt series in the truth log, in order; of one target or of all."""
-    lines = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]
-    name = "_ts_" if number is None else f"_ts_{number:03d}."
-    return [line for line in lines if line["event"] == "saved" and name in line["file"]]
-
-
-def journal_of(files):
-    return [json.loads(line) for line in files.journal(1).read_text(encoding="utf-8").splitlines()]
-
-
-def residuals_nm(folder, number):
-    return np.array([(s["residual_x_um"], s["residual_y_um"]) for s in saved(folder, number)]) * 1000
-
-
-def acquire_on(folder, sample, stage=IDEAL, microscope=KRIOS_SCOPE, targets=5, seed=3, **settings):
-    """Acquire an example on a world of one's own making, without images, in this process."""
-    config = WorldConfig(sample, stage, microscope, seed, "kinematic")
-    given = {"startTilt": 0, "minTilt": -30, "maxTilt": 60, "alignLimit": 0.1, **settings}
-    overrides = tuple(f"{name}={value}" for name, value in given.items())
-    kind = "lamella" if isinstance(sample, LamellaSpec) else "holey"
-    name, chosen = choose_targets(Rehearsal(folder, sample=kind, targets=targets, overrides=overrides))
-    truth = TruthLog(folder / "truth.jsonl")
-    session = open_session(World(config, truth), AreaFiles(folder / name), chosen)
-    scope = SerialEMScope(make_module(session))
-    acquire_area(scope, scope.item(), None, {})
-    truth.close()
-    return folder
-
 
 # --- a wrong sign anywhere shows
 
@@ -151,14 +115,27 @@ def test_a_session_with_images(tmp_path, sample):
     assert np.abs(others).max() < 50
 
 
+def preview_dose(outcome, since_s):
+    """Dose of all Preview images of the set-up, from the truth log."""
+    lines = [json.loads(line) for line in outcome.truth.read_text().splitlines()]
+    previews = [line for line in lines if line["event"] == "exposure" and line["set"] == "P"]
+    return sum(line["dose_e_per_a2"] for line in previews if line["t_s"] >= since_s)
+
+
 def check_session(outcome, targets, complete=True):
     """Each series is whole, in order, and says of each section what the truth log says."""
     folder = outcome.files.folder
-    job_tilts = journal_of(outcome.files)[0]["tilts_deg"]
+    journal = journal_of(outcome.files)
+    job_tilts = journal[0]["tilts_deg"]
     assert len(job_tilts) == 41
+    spent = {line["target"]: line["spent_e_per_a2"] for line in journal if line["event"] == "start"}
+    assert sum(spent.values()) == pytest.approx(preview_dose(outcome, journal[0]["t_s"]))
     for number in range(1, targets + 1):
         stack = folder / f"{outcome.files.root}_ts_{number:03d}.mrc"
-        images = read_mdoc(stack.with_name(stack.name + ".mdoc")).need_images()
+        sections = read_mdoc(stack.with_name(stack.name + ".mdoc")).need_images()
+        if complete:  # others may be gone on with, so they stay in order of acquisition
+            assert [image.tilt_deg for image in sections] == sorted(image.tilt_deg for image in sections)
+        images = [sections[place] for place in acquisition_order(sections)]
         truth = saved(folder, number)
         assert section_count(stack) == len(images) == len(truth)
         assert [s["section"] for s in truth] == list(range(len(truth)))
@@ -167,7 +144,7 @@ def check_session(outcome, targets, complete=True):
         if complete:
             assert tilts == pytest.approx(job_tilts, abs=0.15)
         doses = [image.need_float("PriorRecordDose") for image in images]
-        assert doses == pytest.approx([3.0 * n for n in range(len(images))], abs=0.01)
+        assert doses == pytest.approx([spent[number] + 3.0 * n for n in range(len(images))], abs=0.01)
 
 
 def test_mdoc_and_stack_are_read_by_others(tmp_path):
@@ -181,7 +158,8 @@ def test_mdoc_and_stack_are_read_by_others(tmp_path):
     stack = tmp_path / "r" / "lamella_ts_002.mrc"
     assert mrcfile.validate(stack)
     table = mdocfile.read(f"{stack}.mdoc")
-    assert list(table.TiltAngle.round()) == [9, 12, 15, 6, 3, 18, 0]
+    assert list(table.TiltAngle.round()) == [0, 3, 6, 9, 12, 15, 18]
+    assert list((table.PriorRecordDose / 3).round()) == [6, 4, 3, 0, 1, 2, 5]
     with mrcfile.open(stack) as mrc:
         assert np.array_equal(mrc.data[3], read_section(stack, 3))
 

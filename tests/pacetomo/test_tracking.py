@@ -162,3 +162,40 @@ def test_uncertainty_grows_with_the_tilt_to_go():
     model = SingleTargetModel({1: start_of(2.0, 0.0)}, 0.0)
     near, far = model.aim(1, 3.0, Branch.UP).sigma_um, model.aim(1, 30.0, Branch.UP).sigma_um
     assert far.y > near.y > near.x > 0
+
+
+# --- who tracks
+
+
+def two_at_a_tilt():
+    model = SingleTargetModel({n: Start(XY(n, 0.0), 0.0, 0.0) for n in (1, 2, 3)}, 0.0, tracking_target=1)
+    model.begin_tilt(0.0, Branch.START)
+    return model
+
+
+def test_what_the_old_one_has_shown_ends_with_it():
+    model = two_at_a_tilt()
+    model.observe(Observation(1, 0.0, Branch.START, XY(1.0, 0.0), XY(0.4, -0.2)))
+    assert model.aim(3, 0.0, Branch.START).shift_um == pytest.approx((3.4, -0.2))
+    model.follow(2)
+    assert model.aim(3, 0.0, Branch.START).shift_um == pytest.approx((3.0, 0.0))
+    model.observe(Observation(2, 0.0, Branch.START, XY(2.0, 0.0), XY(-0.1, 0.3)))
+    assert model.aim(3, 0.0, Branch.START).shift_um == pytest.approx((2.9, 0.3))
+    model.follow(None)
+    model.observe(Observation(2, 0.0, Branch.START, XY(2.0, 0.0), XY(0.5, 0.5)))
+    assert model.aim(3, 0.0, Branch.START).shift_um == pytest.approx((3.0, 0.0))
+
+
+def test_a_second_image_at_a_tilt_adds_to_the_first():
+    model, once = two_at_a_tilt(), two_at_a_tilt()
+    for each in (model, once):
+        each.begin_tilt(6.0, Branch.UP)
+    model.observe(Observation(1, 6.0, Branch.UP, XY(1.0, 0.0), XY(0.4, -0.2)))
+    assert model.aim(1, 6.0, Branch.UP).shift_um == pytest.approx((1.4, -0.2))
+    model.observe(Observation(1, 6.0, Branch.UP, XY(1.4, -0.2), XY(0.01, 0.02)))
+    once.observe(Observation(1, 6.0, Branch.UP, XY(1.0, 0.0), XY(0.41, -0.18)))
+    for target in (1, 2, 3):
+        ours, theirs = model.aim(target, 6.0, Branch.UP), once.aim(target, 6.0, Branch.UP)
+        assert ours.shift_um == pytest.approx(theirs.shift_um)
+    ours, theirs = model.export(1, Branch.UP), once.export(1, Branch.UP)
+    assert ours.z0_um == pytest.approx(theirs.z0_um) and ours.moves[-1] == pytest.approx(theirs.moves[-1])

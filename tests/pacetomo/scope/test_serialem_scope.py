@@ -91,7 +91,8 @@ def test_a_failure_says_what_was_being_done_and_which_command_refused():
 
 
 def test_stop_is_never_caught():
-    scope = SerialEMScope(Sem(AlignTo=Sem.SEMexited("User STOP"), G=Sem.SEMexited("User STOP")))
+    stop = Sem.SEMexited("User STOP")
+    scope = SerialEMScope(Sem(AlignTo=stop, G=stop, ReportDefocus=-1.0))
     with pytest.raises(Sem.SEMexited):
         scope.offset_from_file(Path("a.mrc"), 0, None)
     with pytest.raises(Sem.SEMexited):
