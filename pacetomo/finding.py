@@ -9,6 +9,7 @@ others when `previewAli` or `viewAli` wants them aligned at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
@@ -58,6 +59,13 @@ def hole_limit_um(job: Job, tilt_deg: float) -> float:
         lattice = lattice.mapped(lambda vector: plane.seen(plane.untilted(vector, picked_at_deg), tilt_deg))
     places = [plane.seen(job.untilted_um[target.number], tilt_deg) for target in job.active]
     return hole_reach_um(lattice, places)
+
+
+class Found(NamedTuple):
+    """Specimen shift (µm) at which a target is centred, and whether an image of its own says so."""
+
+    shift_um: XY
+    by_image: bool
 
 
 class Finding:
@@ -115,11 +123,13 @@ class Finding:
             self._scope.recentre_stage()
             shift = XY(0.0, 0.0)
 
-    def tracking_target(self) -> XY:
-        """Specimen shift that centres the tracking target, as exactly as its references or the hole allow."""
+    def tracking_target(self, focus_um: float) -> XY:
+        """Specimen shift that centres the tracking target, as exactly as its references or the hole allow.
+
+        `focus_um` is the focus for the images.
+        """
         shift = self._scope.shift_um()
         tracking = self._job.targets.tracking
-        focus_um = self._scope.focus_um()
         limit_um = max(1.0, self._job.settings.alignLimit)
         looks = self._looks_at_tracking_target(tracking)
         while looks:
@@ -147,8 +157,8 @@ class Finding:
             return [Area.VIEW, Area.VIEW]
         return [Area.PREVIEW]  # nothing is taken: it is said that there is no reference
 
-    def target(self, target: Target, shift: XY, look_um: float) -> XY | None:
-        """Shift at which another target is centred, aimed at; None if it is out of reach.
+    def target(self, target: Target, shift: XY, look_um: float) -> Found | None:
+        """Where another target is, aimed at; None if it is out of reach.
 
         Parameters
         ----------
@@ -159,6 +169,7 @@ class Finding:
         look_um : float
             Focus for the images.
         """
+        by_image = False
         for area in self._looks(target):
             if area is Area.PREVIEW:
                 limit_um = self._job.settings.alignLimit
@@ -167,7 +178,7 @@ class Finding:
                 offset = self._in_view(target)
             if not isinstance(offset, XY):
                 continue
-            shift = shift.plus(offset)
+            shift, by_image = shift.plus(offset), True
             self._notes.note(
                 "found",
                 target=target.number,
@@ -178,7 +189,7 @@ class Finding:
             if not self._scope.aim(shift, look_um, compensate_beam_tilt=False):
                 self._notes.skip(target, f"needs an image shift of {shift.length:.1f} µm, beyond the limit")
                 return None
-        return shift
+        return Found(shift, by_image)
 
     def _looks(self, target: Target) -> list[Area]:
         settings = self._job.settings

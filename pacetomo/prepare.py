@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pacetomo.approach import approach_deg
 from pacetomo.errors import ScopeError
-from pacetomo.finding import Finding
+from pacetomo.finding import Finding, Found
 from pacetomo.frames import XY
 from pacetomo.geometry import axis_distance_um, height_um
 from pacetomo.job import Job
@@ -81,9 +81,14 @@ class Preparation:
             self._job = measured_job(self._scope, self._job, self._notes)
         finding = Finding(self._scope, self._job, self._looking, self._notes)
         tilt_deg = self._go_to_start_tilt()
-        track_shift = finding.tracking_target()
         self._upkeep.before_image()
-        in_focus_um = self._focus(track_shift)
+        # The focus comes first: near focus or beyond it a Preview is compared with nothing, or with its negative.
+        focused_at = self._scope.shift_um()
+        in_focus_um = self._focus(focused_at)
+        self._upkeep.before_image()
+        wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
+        track_shift = finding.tracking_target(in_focus_um + min(wanted_um, LOOK_DEFOCUS_UM))
+        in_focus_um -= self._job.plane.rise_um(track_shift.minus(focused_at), tilt_deg)
         self._refine_vectors(track_shift, in_focus_um)
         prepared = Prepared(tilt_deg, dose_e_per_a2=self._looking.dose_e_per_a2)
         job_tracking = self._job.targets.tracking.number
@@ -112,12 +117,12 @@ class Preparation:
             )
         return reached_deg
 
-    def _focus(self, track_shift: XY) -> float:
-        """Focus at which the tracking target would be in focus."""
+    def _focus(self, shift: XY) -> float:
+        """Focus at which the sample would be in focus at a specimen shift near the tracking target."""
         wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
         self._notes.step("autofocus", f"Autofocus at the tracking target, {wanted_um:g} µm")
         for _ in range(2):
-            self._scope.aim(track_shift, self._scope.focus_um(), compensate_beam_tilt=False)
+            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
             focus = self._scope.autofocus(wanted_um)
             if isinstance(focus, float):
                 return focus + self._focus_place_rise_um() - wanted_um
@@ -156,13 +161,13 @@ class Preparation:
         if found is None:
             return
         self._keep_reference(target)
-        n0_um = axis_distance_um(found.y, z0_um, tilt_deg)
-        prepared.starts[target.number] = Start(found, n0_um, z0_um)
+        n0_um = axis_distance_um(found.shift_um.y, z0_um, tilt_deg)
+        prepared.starts[target.number] = Start(found.shift_um, n0_um, z0_um, found.by_image)
         prepared.focus_um[target.number] = in_focus_here_um + wanted_um
         self._notes.note(
             "start",
             target=target.number,
-            shift_um=list(found),
+            shift_um=list(found.shift_um),
             n0_um=n0_um,
             z0_um=z0_um,
             focus_um=in_focus_here_um + wanted_um,
@@ -170,15 +175,15 @@ class Preparation:
             spent_e_per_a2=self._looking.dose_e_per_a2.get(target.number, 0.0),
         )
 
-    def _align(self, target: Target, shift: XY, look_um: float) -> XY | None:
-        """Shift corrected by images of the target, as far as the settings ask for it; None if out of reach."""
+    def _align(self, target: Target, shift: XY, look_um: float) -> Found | None:
+        """Place corrected by images of the target, as far as the settings ask for it; None if out of reach."""
         try:
             return Finding(self._scope, self._job, self._looking, self._notes).target(target, shift, look_um)
         except ScopeError as err:
             self._notes.warn(
                 f"target {target.number} could not be aligned ({err}); its coordinates are used", target
             )
-            return shift
+            return Found(shift, by_image=False)
 
     def _keep_reference(self, target: Target) -> None:
         """Take a Preview as the target's reference where the settings ask for one and it has none."""

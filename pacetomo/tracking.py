@@ -31,12 +31,14 @@ class Start(NamedTuple):
     """A target when acquisition begins.
 
     `shift_um` is the specimen shift that centres it at the start tilt, `n0_um` its distance from the tilt axis and
-    `z0_um` its height over it, both in the untilted frame.
+    `z0_um` its height over it, both in the untilted frame. `is_found` tells that an image of its own has centred it;
+    otherwise it follows from the tracking target, and so does every error of that one.
     """
 
     shift_um: XY
     n0_um: float
     z0_um: float
+    is_found: bool = False
 
 
 class Aim(NamedTuple):
@@ -206,9 +208,13 @@ class SingleTargetModel:
         self._seen: set[int] = set()
 
     def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
-        """Forget the shift that the tracking target showed at the previous tilt: every target has taken it up."""
+        """Forget the shift that the tracking target showed at the previous tilt: every target has taken it up.
+
+        At the start tilt the tracking target's error is not that of targets which were found by themselves.
+        """
         self._common_um = XY(0.0, 0.0)
-        self._seen = set()
+        alone = {number for number, start in self._starts.items() if start.is_found}
+        self._seen = alone if branch is Branch.START else set()
 
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Last position, plus what tilting does to a point at (n0, z0), plus the tracking target's shift."""

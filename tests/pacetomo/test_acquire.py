@@ -14,7 +14,7 @@ from pacetomo.errors import (
     TargetFileError,
 )
 from pacetomo.files.run_file import read_run
-from pacetomo.geometry import height_um
+from pacetomo.geometry import SamplePlane, height_um
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Missing
 
@@ -285,8 +285,8 @@ def test_targets_are_found_where_they_are_and_not_where_the_file_says(scope):
         assert start["shift_um"] == pytest.approx(scope.seen_um(number), abs=1e-6)
         assert start["n0_um"] == pytest.approx(n0, abs=1e-6)
         assert start["z0_um"] == pytest.approx(z0, abs=1e-6)
-        # The focus is measured at the tracking target; the others follow by their place in the plane of the file.
-        there = height_um(POINTS[number][1], z0, 9.0)
+        # The focus is measured before the tracking target is centred; all follow by their place in the plane.
+        there = height_um(POINTS[number][1], z0, 9.0) + SamplePlane(10.0).rise_um(scope.seen_um(1), 9.0)
         assert start["focus_um"] == pytest.approx(-5.0 - scope.height_um(1) - there, abs=1e-6)
 
 

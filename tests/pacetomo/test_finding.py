@@ -8,6 +8,7 @@ from fake_scope import FakeScope
 from pacetomo.acquire import acquire_area
 from pacetomo.errors import PlanError, ScopeError
 from pacetomo.files.run_file import read_run
+from pacetomo.finding import Finding
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Area, Missing
 
@@ -84,10 +85,18 @@ def test_coordinates_are_used_where_nothing_is_to_be_aligned(tmp_path):
         ({"alignToP": True, "previewAli": False}, []),
     ],
 )
-def test_what_the_other_targets_are_compared_with(tmp_path, settings, others):
+def test_what_the_other_targets_are_compared_with(tmp_path, monkeypatch, settings, others):
     scope = make_scope(tmp_path, view=True)
+    real = Finding.tracking_target
+
+    def noted(finding, focus_um):
+        shift = real(finding, focus_um)
+        scope.calls.append(("tracking target found",))
+        return shift
+
+    monkeypatch.setattr(Finding, "tracking_target", noted)
     acquire(scope, **settings)
-    begun = [call[0] for call in scope.calls].index("autofocus")
+    begun = [call[0] for call in scope.calls].index("tracking target found")
     scope.calls = scope.calls[begun:]
     assert looks(scope)[: len(others)] == others
     assert bool(looks(scope)) == bool(others)

@@ -199,3 +199,17 @@ def test_a_second_image_at_a_tilt_adds_to_the_first():
         assert ours.shift_um == pytest.approx(theirs.shift_um)
     ours, theirs = model.export(1, Branch.UP), once.export(1, Branch.UP)
     assert ours.z0_um == pytest.approx(theirs.z0_um) and ours.moves[-1] == pytest.approx(theirs.moves[-1])
+
+
+@pytest.mark.parametrize(("is_found", "passed_on"), [(False, 0.2), (True, 0.0)])
+def test_at_the_start_only_what_follows_the_tracking_target_shares_its_error(is_found, passed_on):
+    """A target that was centred by an image of its own would be moved away by it."""
+    starts = {1: Start(XY(0.0, 0.0), 0.0, 0.0), 2: Start(XY(3.0, 1.0), 1.0, 0.0, is_found)}
+    model = SingleTargetModel(starts, 0.0)
+    model.begin_tilt(0.0, Branch.START)
+    model.observe(Observation(1, 0.0, Branch.START, XY(0.0, 0.0), XY(0.2, 0.0)))
+    assert model.aim(2, 0.0, Branch.START).shift_um.x == pytest.approx(3.0 + passed_on)
+    model.observe(Observation(2, 0.0, Branch.START, XY(3.0, 1.0), None))
+    model.begin_tilt(3.0, Branch.UP)
+    model.observe(Observation(1, 3.0, Branch.UP, XY(0.2, 0.0), XY(0.1, 0.0)))
+    assert model.aim(2, 3.0, Branch.UP).shift_um.x == pytest.approx(3.1)
