@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pacetomo.errors import PaceError
 from pacetomo.files.run_file import write_run
-from pacetomo.frames import XY, Matrix2
+from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.journal import Journal
 from pacetomo.plan import Exposure
@@ -23,6 +23,11 @@ from pacetomo.tracking import TrackingModel
 
 _SIDES = {Branch.START: ("up", "down"), Branch.UP: ("up",), Branch.DOWN: ("down",)}
 """Sides of the run file that an image belongs to: the start image begins both."""
+
+
+def _merged(old: tuple[tuple[str, str], ...], *new: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    """Keys and values with some of them changed or added, in a lasting order."""
+    return tuple({**dict(old), **dict(new)}.items())
 
 
 class Books:
@@ -51,6 +56,7 @@ class Books:
     ) -> None:
         self.state = state
         self.taken = 0
+        self.has_failed = False
         self._targets = targets
         self._run_file = run_file
         self._specimen_to_is = specimen_to_is
@@ -99,14 +105,24 @@ class Books:
         self.save()
 
     def learn(
-        self, exposure: Exposure, model: TrackingModel, focus_um: float, residual_um: XY | None
+        self,
+        exposure: Exposure,
+        model: TrackingModel,
+        focus_um: float,
+        residual_um: XY | None,
+        travelled_um: XY = ORIGIN,
     ) -> None:
-        """Bring the state up to date after the model has learnt from an image; None when nothing was measured."""
+        """Bring the state up to date after the model has learnt from an image.
+
+        `residual_um` is where the target was seen from where it was aimed at, None when nothing was measured;
+        `travelled_um` is where the image was meant to have its centre, as seen from the target.
+        """
         residual = residual_um or XY(0.0, 0.0)
+        off_centre = residual.minus(travelled_um)
         for side in _SIDES[exposure.branch]:
             record = model.export(exposure.target, Branch(side))
             old = self.state.numbered(exposure.target).branch(side) or BranchState()
-            self._references[exposure.target, side] = (old.section, residual)
+            self._references[exposure.target, side] = (old.section, off_centre)
             new = replace(
                 old,
                 shift_um=record.shift_um,
@@ -118,10 +134,11 @@ class Books:
                 image_shift=self._specimen_to_is.apply(record.shift_um),
                 aligned=old.aligned.plus(self._specimen_to_is.apply(residual)),
                 # Beside the keys that older programs know: what makes the state exact.
-                extra=(
+                extra=_merged(
+                    old.extra,
                     ("tilt", repr(record.tilt_deg)),
                     ("fromAngles", ",".join(repr(move.from_deg) for move in record.moves)),
-                    ("offCentre", f"{residual.x!r},{residual.y!r}"),
+                    ("offCentre", f"{off_centre.x!r},{off_centre.y!r}"),
                 ),
             )
             self.state = self.state.with_branch(exposure.target, side, new)
@@ -145,8 +162,12 @@ class Books:
             old = self.state.numbered(number).branch(side) or BranchState()
             self.state = self.state.with_branch(number, side, replace(old, dose_e_per_a2=dose_e_per_a2))
 
-    def end_branch(self, exposure: Exposure, reason: str) -> None:
-        """Leave a target out for the rest of a branch; at the start tilt for the rest of the run."""
+    def end_branch(self, exposure: Exposure, reason: str, by_failure: bool = False) -> None:
+        """Leave a target out for the rest of a branch; at the start tilt for the rest of the run.
+
+        `by_failure` tells that something went wrong which may be cured, so that the run is worth going on with.
+        """
+        self.has_failed = self.has_failed or by_failure
         for side in _SIDES[exposure.branch]:
             old = self.state.numbered(exposure.target).branch(side) or BranchState()
             self.state = self.state.with_branch(exposure.target, side, replace(old, skip=True))

@@ -8,32 +8,31 @@ what is on disk.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
+from typing import Any
 
-from pacetomo import ctf
 from pacetomo.approach import approach_deg
 from pacetomo.books import Books
+from pacetomo.chronicle import Chronicle
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
 from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.focusing import Focusing
+from pacetomo.forecast import Forecast
 from pacetomo.frames import XY
 from pacetomo.handover import TrackingRole
 from pacetomo.job import Job
-from pacetomo.pace import Pace, Work, describe_left
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Missing, Shot
-from pacetomo.taking import Taken, Taking
-from pacetomo.tracking import Aim, Observation, TrackingModel
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
+from pacetomo.sighting import Sighting
+from pacetomo.taking import Taking
+from pacetomo.tiling import Centre, Tiling
+from pacetomo.tracking import Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
 from pacetomo.watch import Look, Watch
-
-TRACKING_REACH = 0.75
-"""Share of the image's shorter side by which the tracking target may be off and still be followed."""
 
 
 class Acquisition:
@@ -67,17 +66,21 @@ class Acquisition:
         self._focusing = Focusing(scope, job, prepared, model, books)
         self._defocus = Defocus(scope, job, prepared, model, books)
         self._taking = Taking(scope, job, books, upkeep)
+        self._sighting = Sighting(scope, job, self._taking, books)
+        self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
+        self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
         self._upkeep = upkeep
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
+        self._stood_deg = prepared.start_tilt_deg
+        self._max_tilt_deg = scope.limits().max_tilt_deg
         self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
     def run(self) -> None:
         """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
-        pace = Pace(self._scope.clock_s())
+        forecast = Forecast(self._scope, self._job, self._plan, self._books, self._taking, self._focusing)
         previous = Branch.START
         tilts = len(self._job.stops)
-        done = Work(0, 0)
         for stop, group in itertools.groupby(self._plan, key=lambda exposure: exposure.stop):
             exposures = self._role.in_order(
                 [exposure for exposure in group if not self._books.branch(exposure).skip]
@@ -85,7 +88,7 @@ class Acquisition:
             if not exposures:
                 continue
             branch = exposures[0].branch
-            self._upkeep.before_tilt(partial(self._place_beside, previous))
+            self._try(partial(self._upkeep.before_tilt, partial(self._place_beside, previous)))
             reached_deg = self._tilt(exposures)
             if reached_deg is None:
                 continue
@@ -99,7 +102,7 @@ class Acquisition:
             )
             self._model.begin_tilt(reached_deg, branch)
             self._watch.begin_tilt()
-            self._upkeep.before_image()
+            self._try(self._upkeep.before_image)
             self._focusing.at_tilt(reached_deg, branch, branch is not previous, self._role.holder)
             previous = branch
             waiting = exposures
@@ -110,8 +113,14 @@ class Acquisition:
                     waiting = self._role.in_order(waiting)
             if branch is Branch.START:
                 self._refine_geometry()
-            done = done.plus(self._work(exposures))
-            self._show_progress(stop, pace, done)
+            forecast.tilt_done(exposures)
+
+    def _try(self, step: Callable[[], object]) -> None:
+        """Do what serves a whole tilt; should it fail, the images are taken all the same."""
+        try:
+            step()
+        except ScopeError as err:
+            self._books.warn(str(err))
 
     def _place_beside(self, branch: Branch, beam_radius_um: float) -> XY | None:
         """Specimen shift at the present tilt, reached on a branch, at which the beam touches no target."""
@@ -134,21 +143,24 @@ class Acquisition:
             exposures[0].branch is Branch.START
         ):  # the stage is there; tilting anew would only move the targets
             return self._prepared.start_tilt_deg
-        tilt_deg = exposures[0].tilt_deg
+        tilt_deg, stood_deg = exposures[0].tilt_deg, self._stood_deg
         try:
             if self._job.settings.slowTilt:
-                max_tilt_deg = self._scope.limits().max_tilt_deg
-                self._scope.tilt_to(approach_deg(tilt_deg, self._job.first_direction, max_tilt_deg))
+                self._scope.tilt_to(approach_deg(tilt_deg, self._job.first_direction, self._max_tilt_deg))
             reached_deg = self._scope.tilt_to(tilt_deg)
             reason = f"the stage stopped at {reached_deg:.2f}°"
         except ScopeError as err:
             reached_deg, reason = None, str(err)
         if reached_deg is not None and abs(reached_deg - tilt_deg) <= TILT_TOLERANCE_DEG:
-            self._scope.wait(self._job.settings.delayTilt)
+            self._try(partial(self._scope.wait, self._job.settings.delayTilt))
+            self._stood_deg = reached_deg
             return reached_deg
         self._books.note("error", text=reason, tilt_deg=tilt_deg)
+        # A stage that stops short will do so again; one that did not move at all may have been busy.
+        stuck = reached_deg is None or abs(reached_deg - stood_deg) <= TILT_TOLERANCE_DEG
+        curable = stuck and abs(tilt_deg) <= self._max_tilt_deg
         for exposure in exposures:
-            self._books.end_branch(exposure, f"the tilt was not reached ({reason})")
+            self._books.end_branch(exposure, f"the tilt was not reached ({reason})", by_failure=curable)
         self._books.save()
         return None
 
@@ -165,30 +177,33 @@ class Acquisition:
                     exposure.target, self._books.dose_e_per_a2(exposure.target) + err.dose_e_per_a2
                 )
             self._books.note("error", text=str(err), target=exposure.target, tilt_deg=exposure.tilt_deg)
-            self._books.end_branch(exposure, str(err))
+            self._books.end_branch(exposure, str(err), by_failure=True)
         self._books.save()
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
         reference = self._books.reference(exposure)
-        if self._taking.is_taken_twice(exposure) and (reference or self._start_reference(exposure)):
+        if self._taking.is_taken_twice(exposure) and (reference or self._sighting.start_reference(exposure)):
             self._look(exposure, tilt_deg, reference)
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
         focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
-        if not self._taking.aim(exposure, aim.shift_um, focus_um):
-            reason = f"needs an image shift of {aim.shift_um.length:.1f} µm, beyond the limit"
+        shift_um = aim.shift_um.plus(self._taking.travelled_um(exposure))
+        if not self._taking.aim(exposure, shift_um, focus_um):
+            reason = f"needs an image shift of {shift_um.length:.1f} µm, beyond the limit"
             self._books.end_branch(exposure, reason)
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
-        self._note_expose(exposure, aim, focus_um)
+        self._chronicle.expose(exposure, aim, focus_um)
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
         self._taking.open(exposure)
         try:
             taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
             before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
+            self._tiling.expect_rest(exposure)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
-            found = self._measure(exposure, reference, taken.shot)
+            tracks = exposure.target == self._role.holder
+            found = self._sighting.offset_um(exposure, reference, taken.shot, tracks)
             fit = self._fit_ctf(exposure, focus_um)
             self._model.observe(
                 Observation(
@@ -201,15 +216,23 @@ class Acquisition:
                     self._scope.clock_s(),
                 )
             )
-            self._books.learn(exposure, self._model, focus_um, found)
-            self._annotate(exposure, found, fit=fit)
+            self._books.learn(exposure, self._model, focus_um, found, self._taking.travelled_um(exposure))
+            self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
-        self._note_exposed(exposure, focus_um, taken, found, fit, before_e_per_a2)
-        compared, tracks = reference is not None, exposure.target == self._role.holder
+        compared = reference is not None
         look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, found, compared, tracks)
         verdict = self._watch.judge(look)
+        tiles: list[dict[str, Any]] = []
+        try:
+            if verdict is None:
+                found_um = self._books.branch(exposure).shift_um
+                centre = Centre(aim.shift_um, found_um, focus_um, tilt_deg, taken.shot)
+                self._tiling.take_rest(exposure, centre, tiles)
+        finally:
+            self._chronicle.exposed(exposure, focus_um, taken, found, fit, before_e_per_a2, tiles)
         if verdict is not None:
+            self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)
 
     def _look(self, exposure: Exposure, tilt_deg: float, reference: tuple[int, XY] | None) -> None:
@@ -219,7 +242,7 @@ class Acquisition:
         """
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
         focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
-        if not self._taking.aim(exposure, aim.shift_um, focus_um):
+        if not self._taking.aim(exposure, aim.shift_um.plus(self._taking.travelled_um(exposure)), focus_um):
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
@@ -233,49 +256,13 @@ class Acquisition:
             spent_e_per_a2 = self._books.dose_e_per_a2(exposure.target) + taken.shot.dose_e_per_a2
             self._books.spend(exposure.target, spent_e_per_a2)
             self._books.save()
-            found = self._measure(exposure, reference, taken.shot)
-            self._annotate(exposure, found, aim.shift_um.plus(found or XY(0.0, 0.0)))
+            found = self._sighting.offset_um(exposure, reference, taken.shot, tracks=True)
+            self._chronicle.annotate(exposure, found, aim.shift_um.plus(found or XY(0.0, 0.0)))
         finally:
             self._taking.close()
         if found is not None:
             seen = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
             self._model.observe(Observation(*seen, self._scope.clock_s()))
-
-    def _measure(self, exposure: Exposure, reference: tuple[int, XY] | None, shot: Shot) -> XY | None:
-        """Where the target is seen, relative to the image centre; None if that cannot be told.
-
-        The alignment tells where the reference's centre lies in this image. The target was off that centre by what
-        was found then, so the two add up; otherwise each error would come back with the opposite sign.
-        """
-        if reference is None:
-            return self._measure_first(exposure)
-        section, off_centre_um = reference
-        limit_um = self._taking.limit_um(exposure, shot)
-        if exposure.target == self._role.holder:
-            # It must be followed wherever the stage went, as far as two images have enough in common to tell.
-            limit_um = max(limit_um, TRACKING_REACH * min(shot.field_um))
-        offset = self._taking.offset(exposure, section, limit_um)
-        if isinstance(offset, Missing):
-            self._books.warn(f"alignment not used ({offset.reason})", exposure)
-            return None
-        return offset.plus(off_centre_um)
-
-    def _measure_first(self, exposure: Exposure) -> XY | None:
-        """Where the target is seen in its first image, by its Preview reference; None if that cannot be told."""
-        path = self._start_reference(exposure)
-        if path is None:
-            return None
-        offset = self._scope.offset_from_file(path, 0, self._job.settings.alignLimit)
-        if isinstance(offset, Missing):
-            self._books.warn(f"not aligned to its Preview reference ({offset.reason})", exposure)
-            return None
-        return offset
-
-    def _start_reference(self, exposure: Exposure) -> Path | None:
-        """Preview that a first image is compared with; None where it was taken in another way."""
-        if exposure.branch is not Branch.START or not self._taking.is_plain(exposure.target):
-            return None
-        return self._job.start_reference(exposure.target)
 
     def _fit_ctf(self, exposure: Exposure, focus_um: float) -> FitOrMissing | None:
         """CTF of the image just taken, once it is saved and aligned; None where none is to be fitted."""
@@ -283,88 +270,3 @@ class Acquisition:
             return None  # the pixels of View and Search resolve no Thon rings
         wanted_um = self._focusing.wanted_um(exposure)
         return self._defocus.measure(exposure, wanted_um, focus_um, self._taking.is_plain(exposure.target))
-
-    # telling
-
-    def _annotate(
-        self,
-        exposure: Exposure,
-        residual_um: XY | None,
-        shift_um: XY | None = None,
-        fit: FitOrMissing | None = None,
-    ) -> None:
-        """Write what is known of the image beside it; failing to do so loses no image."""
-        known = self._books.branch(exposure)
-        shift = shift_um or known.shift_um
-        entries: dict[str, str] = {}
-        if self._job.settings.extendedMdoc:
-            entries["SpecimenShift"] = f"{shift.x:.6g} {shift.y:.6g}"
-            entries["EucentricOffset"] = f"{known.z0_um:.6g}"
-            if residual_um is not None:
-                entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
-        if isinstance(fit, CtfFit):
-            entries.update(ctf.metadata(fit))
-        try:
-            if entries:
-                self._scope.annotate(entries)
-        except ScopeError as err:
-            self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
-
-    def _note_expose(self, exposure: Exposure, aim: Aim, focus_um: float) -> None:
-        self._books.note(
-            "expose",
-            **_where(exposure),
-            shift_um=list(aim.shift_um),
-            focus_um=focus_um,
-            rise_um=aim.rise_um,
-            sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
-        )
-
-    def _note_exposed(
-        self,
-        exposure: Exposure,
-        focus_um: float,
-        taken: Taken,
-        residual_um: XY | None,
-        fit: FitOrMissing | None,
-        before_e_per_a2: float,
-    ) -> None:
-        known = self._books.branch(exposure)
-        self._books.note(
-            "exposed",
-            **_where(exposure),
-            section=taken.section,
-            residual_nm=None if residual_um is None else [residual_um.x * 1000, residual_um.y * 1000],
-            accepted=residual_um is not None,
-            shift_um=list(known.shift_um),
-            z0_um=known.z0_um,
-            focus_um=focus_um,
-            **ctf.journal_entries(fit),
-            mean_counts=taken.shot.mean_counts,
-            dose_e_per_a2=taken.shot.dose_e_per_a2,
-            prior_dose_e_per_a2=before_e_per_a2,
-        )
-
-    def _show_progress(self, stop: int, pace: Pace, done: Work) -> None:
-        """Tell how far the run is; tilts at which nothing is left to image do not count."""
-        ahead = [exposure for exposure in self._plan if exposure.stop > stop]
-        left = self._work([exposure for exposure in ahead if not self._books.branch(exposure).skip])
-        left_s = pace.left_s(self._scope.clock_s(), done, left)
-        counted = f"tilt {done.tilts} of {done.tilts + left.tilts}"
-        self._scope.show_progress(f"{self._job.files.root}: {counted}, {describe_left(left_s)}")
-
-    def _work(self, exposures: Sequence[Exposure]) -> Work:
-        return Work(
-            tilts=len({exposure.stop for exposure in exposures}),
-            images=len(exposures),
-            extra_s=sum(self._taking.extra_s(exposure) for exposure in exposures),
-        )
-
-
-def _where(exposure: Exposure) -> dict[str, object]:
-    return {
-        "number": exposure.number,
-        "target": exposure.target,
-        "tilt_deg": exposure.tilt_deg,
-        "branch": exposure.branch.value,
-    }

@@ -6,21 +6,43 @@ from typing import NamedTuple
 
 from pacetomo.plan import Prices
 
+SWING_S_PER_DEG = 0.15
+"""Usual time for a degree of tilt. A dose-symmetric series swings ever farther from one side to the other."""
+
+AUTOFOCUS_S = 8.0
+"""Usual time for an autofocus."""
+
 
 class Work(NamedTuple):
-    """Work done or to be done: tilts, images, and the seconds of their exposures beyond Record's own."""
+    """Work done or to be done.
+
+    `extra_s` is what the images cost on a usual microscope beyond one exposure each, `swing_deg` how far the stage
+    tilts in all, `longer_s` the seconds of their exposures beyond Record's own, which are the same on every microscope.
+    """
 
     tilts: int
     images: int
     extra_s: float = 0.0
+    swing_deg: float = 0.0
+    autofocuses: int = 0
+    longer_s: float = 0.0
 
     def plus(self, other: Work) -> Work:
         """Return both together."""
-        return Work(self.tilts + other.tilts, self.images + other.images, self.extra_s + other.extra_s)
+        return Work(
+            self.tilts + other.tilts,
+            self.images + other.images,
+            self.extra_s + other.extra_s,
+            self.swing_deg + other.swing_deg,
+            self.autofocuses + other.autofocuses,
+            self.longer_s + other.longer_s,
+        )
 
     def priced_s(self, prices: Prices) -> float:
-        """Time that it takes on a usual microscope."""
-        return max(0.0, self.tilts * prices.tilt_s + self.images * prices.exposure_s + self.extra_s)
+        """Time that it takes on a usual microscope, all images exposed as Record is."""
+        stage_s = self.tilts * prices.tilt_s + self.swing_deg * SWING_S_PER_DEG
+        images_s = self.images * prices.exposure_s + self.extra_s
+        return max(0.0, stage_s + images_s + self.autofocuses * AUTOFOCUS_S)
 
 
 class Pace:
@@ -48,8 +70,9 @@ class Pace:
         1800.0
         """
         worth_s = done.priced_s(self._prices)
-        scale = (now_s - self._began_s) / worth_s if worth_s > 0 else 1.0
-        return round(left.priced_s(self._prices) * scale, 3)
+        took_s = max(0.0, now_s - self._began_s - done.longer_s)
+        scale = took_s / worth_s if worth_s > 0 else 1.0
+        return round(max(0.0, left.priced_s(self._prices) * scale + left.longer_s), 3)
 
 
 def describe_left(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pacetomo.books import Books
 from pacetomo.darkness import Brightness, share_of_beam
@@ -24,6 +24,16 @@ class Rejected(NamedTuple):
     valves_closed: bool
 
 
+class Doses(Protocol):
+    """Where the dose of each target is kept."""
+
+    def dose_e_per_a2(self, number: int) -> float:
+        """Dose of a target so far."""
+
+    def spend(self, number: int, dose_e_per_a2: float) -> None:
+        """Set the dose of a target so far."""
+
+
 class Retaking:
     """Records images, and once more those that came out dark for want of a beam.
 
@@ -34,11 +44,14 @@ class Retaking:
     ----------
     scope, books, upkeep
         Where, who is told, and what knows about the valves.
+    doses : Doses, optional
+        Where the dose of rejected images is kept, if not in the books.
     """
 
-    def __init__(self, scope: Microscope, books: Books, upkeep: Upkeep) -> None:
+    def __init__(self, scope: Microscope, books: Books, upkeep: Upkeep, doses: Doses | None = None) -> None:
         self._scope = scope
         self._books = books
+        self._doses: Doses = doses or books
         self._upkeep = upkeep
         self._brightness = Brightness()
 
@@ -57,6 +70,9 @@ class Retaking:
         rejected: list[Rejected] = []
         try:
             shot, section = self._record(exposure, series, rejected)
+        except ImageNotSavedError as err:
+            self._settle(exposure, None, rejected)
+            raise ImageNotSavedError(f"{err}; {self._rescue(series)}", err.dose_e_per_a2) from err
         except PaceError:
             self._settle(exposure, None, rejected)
             raise
@@ -107,6 +123,17 @@ class Retaking:
                 f"the image was exposed but not saved: {err}", shot.dose_e_per_a2
             ) from err
 
+    def _rescue(self, series: Path) -> str:
+        """Keep an exposed image that cannot be saved in its series in a stack of its own; say what became of it."""
+        path = series.with_name(f"{series.stem}_unsaved.mrc")
+        try:
+            self._scope.set_aside(path)
+        except ImageNotSavedError as err:
+            return f"nor could it be kept elsewhere ({err})"
+        except ScopeError:  # its series cannot be opened any more, which is the trouble told already
+            return f"it should be in {path.name}"
+        return f"it is kept in {path.name}"
+
     def _put_aside(self, exposure: Exposure, series: Path, image: Rejected) -> None:
         """Keep a black image beside the series, and say so."""
         aside = series.with_name(f"{series.stem}_rejected.mrc")
@@ -120,7 +147,7 @@ class Retaking:
         )
         try:
             self._scope.set_aside(aside)
-        except ScopeError as err:
+        except ImageNotSavedError as err:
             text += f" (it could not be kept: {err})"
         self._scope.tell(f"Target {exposure.target} at {exposure.tilt_deg:g}°: {text}", Level.WARNING)
         self._books.note(
@@ -138,5 +165,5 @@ class Retaking:
         for image in rejected:
             counts = None if kept is None else kept.mean_counts
             share = share_of_beam(image.shot.mean_counts, counts, image.valves_closed)
-            spent = self._books.dose_e_per_a2(exposure.target) + share * image.shot.dose_e_per_a2
-            self._books.spend(exposure.target, spent)
+            spent = self._doses.dose_e_per_a2(exposure.target) + share * image.shot.dose_e_per_a2
+            self._doses.spend(exposure.target, spent)

@@ -11,12 +11,15 @@ from typing import NamedTuple
 
 from pacetomo.books import Books
 from pacetomo.dosing import Dosing
+from pacetomo.errors import AreaError, ImageNotSavedError
 from pacetomo.frames import XY
 from pacetomo.job import Job
-from pacetomo.plan import Exposure
+from pacetomo.montage import CENTRE, Montage, Tile
+from pacetomo.plan import Exposure, Prices
 from pacetomo.retaking import Retaking
 from pacetomo.scope.protocol import Area, Imaging, Microscope, ShiftOrMissing, Shot
 from pacetomo.targets import Target
+from pacetomo.tile_books import TileBooks
 from pacetomo.upkeep import Upkeep
 
 AREAS = {"R": Area.RECORD, "V": Area.VIEW, "S": Area.SEARCH}
@@ -30,6 +33,9 @@ COARSE_REACH = 0.1
 Their pixels are tens of times those of Record, so `alignLimit` can be a few pixels only; half a lattice of holes is
 still beyond this.
 """
+
+MOST_UNSAVED = 3
+"""Images in a row, exposed and not saved, after which an area is given up."""
 
 
 def track_series(series: str) -> str:
@@ -64,7 +70,9 @@ class Taking:
         self._scope = scope
         self._job = job
         self._books = books
-        self._retaking = Retaking(scope, books, upkeep)
+        self._upkeep = upkeep
+        # A tile of a montage is compared with its own images before, and has a dose of its own.
+        self._retaking = {CENTRE: Retaking(scope, books, upkeep)}
         self._compensate = job.settings.beamTiltComp and scope.can_compensate_beam_tilt()
         if job.settings.beamTiltComp and not self._compensate:
             books.warn("beam tilt against image shift is not calibrated: beamTiltComp has no effect")
@@ -74,12 +82,28 @@ class Taking:
         as_set = replace(job.settings, exposureScaling="constant", totalDose=0.0)
         self._dosing_beside = Dosing(as_set, job.stops, job.targets.tracking.number, self._record_s)
         self._told_of_dose = False
+        self._unsaved = 0
+        self._seconds_now: float | None = None
+        self._tilts_deg = [stop.tilt_deg for stop in job.stops]
         self._series = {target.number: job.files.folder / target.series for target in job.active}
         self._imaging = {target.number: self._imaging_of(target) for target in job.active}
 
-    def series(self, target: int) -> Path:
-        """Stack of a target's images."""
-        return self._series[target]
+    def series(self, target: int, tile: Tile = CENTRE) -> Path:
+        """Stack of a target's images, or of those of one tile."""
+        path = self._series[target]
+        return path.with_name(self.montage(target).series(path.name, tile))
+
+    def montage(self, target: int) -> Montage:
+        """Tiles of a target."""
+        return self._job.montage(target)
+
+    def imaging(self, target: int) -> Imaging:
+        """Area and magnification of a target's images."""
+        return self._imaging[target]
+
+    def travelled_um(self, exposure: Exposure) -> XY:
+        """Where the centre tile lies from its target."""
+        return self.montage(exposure.target).travelled_um(exposure.tilt_deg, self._tilts_deg)
 
     def is_coarse(self, target: int) -> bool:
         """Whether a target is imaged in View or Search."""
@@ -112,45 +136,85 @@ class Taking:
         in_record = self._imaging[exposure.target].area is Area.RECORD
         return (self._dosing if in_record else self._dosing_beside).seconds(exposure)
 
-    def extra_s(self, exposure: Exposure) -> float:
-        """How much longer than Record's own the exposure of an image is."""
+    def longer_s(self, exposure: Exposure) -> float:
+        """How much longer than Record's own its exposures are, those of its further tiles and a first one included."""
         seconds = self._seconds(exposure)
-        return 0.0 if seconds is None else seconds - self._record_s
+        if seconds is None:
+            return 0.0
+        tiles = len(self.montage(exposure.target).tiles)
+        return (tiles + self.is_taken_twice(exposure)) * (seconds - self._record_s)
+
+    def extra_s(self, exposure: Exposure) -> float:
+        """How much longer than an image at Record's own exposure it takes, its further tiles included."""
+        prices = Prices()
+        tiles_s = (len(self.montage(exposure.target).tiles) - 1) * prices.tile_s
+        first_s = prices.exposure_s if self.is_taken_twice(exposure) else 0.0
+        return self.longer_s(exposure) + tiles_s + first_s
 
     def aim(self, exposure: Exposure, shift_um: XY, focus_um: float) -> bool:
-        """Go where the image shall be taken; False (nothing changed) if that is beyond the image-shift limit."""
+        """Go where the image shall be taken; False (nothing changed) if that is beyond the image-shift limit.
+
+        Raises
+        ------
+        AreaError
+            When the images before could not be saved: no more dose is spent on lost images.
+        """
+        if self._unsaved >= MOST_UNSAVED:
+            raise AreaError(
+                f"{self._unsaved} images in a row could not be saved: see to the disk, then start this area again"
+            )
         imaging = self._imaging[exposure.target]
         # Coma does not show in View and Search, whose beam is tilted by offsets of its own.
         compensate = self._compensate and imaging.area not in COARSE
         return self._scope.aim(shift_um, focus_um, compensate, imaging)
 
-    def open(self, exposure: Exposure, first_of_two: bool = False) -> None:
-        """Make the exposure's stack the current one, or the one of first images."""
+    def open(self, exposure: Exposure, first_of_two: bool = False, tile: Tile = CENTRE) -> None:
+        """Make the stack of the exposure, or of a tile, the current one, or the one of first images."""
         path = self._series[exposure.target]
-        self._scope.open_series(path.with_name(track_series(path.name)) if first_of_two else path)
+        first = path.with_name(track_series(path.name))
+        self._scope.open_series(first if first_of_two else self.series(exposure.target, tile))
 
-    def record(self, exposure: Exposure, before_e_per_a2: float, wanted_defocus_um: float) -> Taken:
+    def record(
+        self, exposure: Exposure, before_e_per_a2: float, wanted_defocus_um: float, tile: Tile = CENTRE
+    ) -> Taken:
         """Take and save the image; nothing may stand between the two. What came out dark first is on the books."""
         imaging = self._imaging[exposure.target]
-        self._scope.set_exposure(imaging.area, self._seconds(exposure))
-        self._scope.set_prior_dose(exposure.target, before_e_per_a2)
+        if tile not in self._retaking:
+            own = TileBooks(self._books, tile)
+            self._retaking[tile] = Retaking(self._scope, self._books, self._upkeep, own)
+        if tile == CENTRE:  # what it teaches of the dose rate does not change the tiles that follow it
+            self._seconds_now = self._seconds(exposure)
+        self._scope.set_exposure(imaging.area, self._seconds_now)
+        self._scope.set_prior_dose(self._dose_account(exposure.target, tile), before_e_per_a2)
         self._scope.set_wanted_defocus(wanted_defocus_um)
-        taken = Taken(*self._retaking.record(exposure, self._series[exposure.target]))
-        if self._dosing.waits_for_dose_rate and imaging == Imaging():
+        try:
+            taken = Taken(*self._retaking[tile].record(exposure, self.series(exposure.target, tile)))
+        except ImageNotSavedError:
+            self._unsaved += 1
+            raise
+        self._unsaved = 0
+        if self._dosing.waits_for_dose_rate and imaging == Imaging() and tile == CENTRE:
             self._learn_dose_rate(taken.shot)
         return taken
+
+    def _dose_account(self, target: int, tile: Tile) -> int:
+        """Account of a tile's dose; that of the centre tile is the target's number."""
+        return target + max(self._series) * self.montage(target).tiles.index(tile)
 
     def _learn_dose_rate(self, shot: Shot) -> None:
         """Scale to the total dose from here on, if this image tells the dose rate."""
         if shot.dose_e_per_a2 > 0 and shot.exposure_s > 0:
             self._dosing = self._dosing.with_dose_rate(shot.dose_e_per_a2 / shot.exposure_s)
+            missed = self._dosing.missed_total()
+            if missed is not None:
+                self._books.warn(missed)
         elif not self._told_of_dose:
             self._told_of_dose = True
             self._books.warn("the dose is not calibrated in SerialEM: totalDose has no effect")
 
     def offset(self, exposure: Exposure, section: int, limit_um: float) -> ShiftOrMissing:
         """Where the content of an earlier image's centre lies in the image just taken (µm)."""
-        return self._scope.offset_from_file(self._series[exposure.target], section, limit_um)
+        return self._scope.offset_from_file(self.series(exposure.target), section, limit_um)
 
     def close(self) -> None:
         """Close the stack."""

@@ -22,6 +22,19 @@ def test_a_steady_run_ends_when_it_was_said(scale, targets, tilts, extra):
     assert Pace(100.0, PRICES).left_s(100.0 + took_s, done, left) == pytest.approx(expected, abs=2e-3)
 
 
+def test_longer_exposures_take_what_they_take_on_a_slow_microscope_too():
+    done = Work(10, 10, longer_s=100.0)
+    pace = Pace(0.0, PRICES)
+    assert pace.left_s(2 * 130 + 100, done, Work(5, 5, longer_s=50.0)) == pytest.approx(2 * 65 + 50)
+
+
+def test_wide_swings_and_autofocuses_are_counted():
+    pace, done = Pace(0.0, PRICES), Work(10, 10)
+    plain_s = pace.left_s(130.0, done, Work(10, 10))
+    assert pace.left_s(130.0, done, Work(10, 10, swing_deg=600.0)) == pytest.approx(plain_s + 90)
+    assert pace.left_s(130.0, done, Work(10, 10, autofocuses=10)) == pytest.approx(plain_s + 80)
+
+
 def test_fewer_targets_left_take_less_time():
     pace = Pace(0.0, PRICES)
     done = Work(10, 100)
@@ -33,7 +46,16 @@ def test_nothing_done_gives_the_usual_price():
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"exposureScaling": "cosine", "maxTilt": 60}, {"minTilt": -3, "maxTilt": 45}]
+    "settings",
+    [
+        {},
+        {"exposureScaling": "cosine", "maxTilt": 60},
+        {"minTilt": -3, "maxTilt": 45},
+        {"targets": 1, "minTilt": -60},  # mostly tilting, ever farther
+        {"targets": 5, "minTilt": -60, "offTargetAF": "tilt", "offTargetAFAngle": 30},
+        {"targets": 1, "minTilt": -60, "zeroExpTime": 60},
+        {"targets": 1, "minTilt": -60, "trackTwice": True},
+    ],
 )
 def test_the_time_left_is_right_from_a_quarter_on_and_the_counter_ends(tmp_path, monkeypatch, settings):
     said = []
@@ -43,7 +65,8 @@ def test_the_time_left_is_right_from_a_quarter_on_and_the_counter_ends(tmp_path,
         "show_progress",
         lambda scope, text: (said.append((scope.clock_s(), text)), tell(scope, text))[1],
     )
-    acquire_on(tmp_path, LamellaSpec(pretilt_deg=0.0), targets=3, pretilt=0, **{"minTilt": -30, **settings})
+    given = {"targets": 3, "pretilt": 0, "minTilt": -30, **settings}
+    acquire_on(tmp_path, LamellaSpec(pretilt_deg=0.0), **given)
     counters = [tuple(map(int, re.search(r"tilt (\d+) of (\d+)", text).groups())) for _, text in said]
     assert counters[-1][0] == counters[-1][1] == len(said)
     end_s = said[-1][0]

@@ -6,7 +6,8 @@ import pytest
 from fake_scope import FakeScope
 
 from pacetomo.acquire import acquire_area
-from pacetomo.errors import AreaError, ScopeError
+from pacetomo.errors import AreaError, ImageNotSavedError, ScopeError
+from pacetomo.files.run_file import read_run
 
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0)}
 ORDER = [0, 3, 6, -3, -6]
@@ -110,11 +111,48 @@ def test_valves_that_close_each_time_do_not_lead_to_endless_images(scope):
 
 def test_an_image_that_cannot_be_put_aside_is_taken_again_all_the_same(scope):
     answers(scope, 2.0, 100.0)
-    scope.fail["set_aside", None, None] = ScopeError("disk full")
-    scope.fail["set_aside", 2, None] = ScopeError("disk full")
+    scope.fail["set_aside", 2, None] = ImageNotSavedError("disk full", 0.0)
     acquire(scope)
     assert tilts_of(scope, 2) == ORDER
     assert any("disk full" in text for text in scope.told)
+
+
+def test_nothing_is_exposed_for_a_series_that_is_no_longer_open(scope):
+    answers(scope, 2.0, 100.0)
+    scope.fail["set_aside", 2, None] = ScopeError("the series is locked")
+    acquire(scope)
+    assert [call[0] for call in scope.calls].count("record") == 14  # all but +6, and +3 only once
+    assert [line["branch"] for line in journal(scope, "skip")] == ["up"]
+
+
+def test_an_image_that_its_series_does_not_take_is_kept_elsewhere(scope):
+    scope.fail["record", 2, 3] = ImageNotSavedError("the series is locked", 3.0)
+    acquire(scope)
+    assert asides(scope) == ["area_ts_002_unsaved.mrc"]
+    (skip,) = journal(scope, "skip")
+    assert skip["reason"] == "the series is locked; it is kept in area_ts_002_unsaved.mrc"
+    assert dose_of(scope, 2) == pytest.approx([0, 6, 9])
+
+
+def test_an_area_ends_when_its_images_cannot_be_saved_any_more(scope):
+    """Each further target would spend its dose on an image that is lost."""
+    for number in POINTS:
+        scope.fail["record", number, 3] = ImageNotSavedError("disk full", 3.0)
+        scope.fail["set_aside", number, None] = ImageNotSavedError("disk full", 0.0)
+    with pytest.raises(AreaError, match="3 images in a row could not be saved"):
+        acquire(scope)
+    assert [call[0] for call in scope.calls].count("record") == 6
+    end = journal(scope, "run_end")[-1]
+    assert (end["state"], end["exposures"]) == ("failed", 3)
+    state = read_run(scope.folder_path / "area_tgts_run01.txt").state
+    assert [state.numbered(n).up.dose_e_per_a2 for n in POINTS] == pytest.approx([6, 6, 6])
+
+
+def test_two_images_that_cannot_be_saved_end_their_branches_only(scope):
+    for number in (1, 2):
+        scope.fail["record", number, 3] = ImageNotSavedError("the series is locked", 3.0)
+    acquire(scope)
+    assert tilts_of(scope, 3) == ORDER
 
 
 def test_valves_that_stay_closed_end_the_area_with_the_dose_on_the_books(scope):

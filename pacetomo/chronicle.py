@@ -1,0 +1,109 @@
+"""What is written about each exposure: the mark before it, its outcome in the journal, and its metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pacetomo import ctf
+from pacetomo.books import Books
+from pacetomo.errors import ScopeError
+from pacetomo.frames import XY
+from pacetomo.plan import Exposure
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
+from pacetomo.taking import Taken, Taking
+from pacetomo.tiling import tiles_left_out
+from pacetomo.tracking import Aim
+
+
+class Chronicle:
+    """Writes about exposures; nothing here can lose an image.
+
+    Parameters
+    ----------
+    scope, books, taking
+        Where metadata go, where events go, and how images are taken.
+    is_extended : bool
+        Whether metadata get more than a CTF fit.
+    """
+
+    def __init__(self, scope: Microscope, books: Books, taking: Taking, is_extended: bool) -> None:
+        self._scope = scope
+        self._books = books
+        self._taking = taking
+        self._is_extended = is_extended
+
+    def annotate(
+        self,
+        exposure: Exposure,
+        residual_um: XY | None,
+        shift_um: XY | None = None,
+        fit: FitOrMissing | None = None,
+    ) -> None:
+        """Write what is known of the image beside it; failing to do so loses no image."""
+        known = self._books.branch(exposure)
+        shift = (shift_um or known.shift_um).plus(self._taking.travelled_um(exposure))
+        entries: dict[str, str] = {}
+        if self._is_extended:
+            entries["SpecimenShift"] = f"{shift.x:.6g} {shift.y:.6g}"
+            if not self._taking.montage(exposure.target).is_single:
+                entries["TargetTile"] = "0 0"
+            entries["EucentricOffset"] = f"{known.z0_um:.6g}"
+            if residual_um is not None:
+                entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+        if isinstance(fit, CtfFit):
+            entries.update(ctf.metadata(fit))
+        try:
+            if entries:
+                self._scope.annotate(entries)
+        except ScopeError as err:
+            self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
+
+    def expose(self, exposure: Exposure, aim: Aim, focus_um: float) -> None:
+        """Mark an exposure before it is made, so that what died in between can be told."""
+        self._books.note(
+            "expose",
+            **_where(exposure),
+            shift_um=list(aim.shift_um),
+            focus_um=focus_um,
+            rise_um=aim.rise_um,
+            sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
+        )
+
+    def exposed(
+        self,
+        exposure: Exposure,
+        focus_um: float,
+        taken: Taken,
+        residual_um: XY | None,
+        fit: FitOrMissing | None,
+        before_e_per_a2: float,
+        tiles: list[dict[str, Any]],
+    ) -> None:
+        """Write down what has come out of an exposure."""
+        known = self._books.branch(exposure)
+        rest = self._taking.montage(exposure.target).tiles[1:]
+        of_tiles = {"tiles": tiles, "tiles_left_out": tiles_left_out(rest, tiles)} if rest else {}
+        self._books.note(
+            "exposed",
+            **_where(exposure),
+            **of_tiles,
+            section=taken.section,
+            residual_nm=None if residual_um is None else [residual_um.x * 1000, residual_um.y * 1000],
+            accepted=residual_um is not None,
+            shift_um=list(known.shift_um),
+            z0_um=known.z0_um,
+            focus_um=focus_um,
+            **ctf.journal_entries(fit),
+            mean_counts=taken.shot.mean_counts,
+            dose_e_per_a2=taken.shot.dose_e_per_a2,
+            prior_dose_e_per_a2=before_e_per_a2,
+        )
+
+
+def _where(exposure: Exposure) -> dict[str, object]:
+    return {
+        "number": exposure.number,
+        "target": exposure.target,
+        "tilt_deg": exposure.tilt_deg,
+        "branch": exposure.branch.value,
+    }
