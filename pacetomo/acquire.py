@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
-from pacetomo.batch import AreaInBatch
+from pacetomo.batch import AreaInBatch, cause
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
@@ -20,8 +20,9 @@ from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
 from pacetomo.journal import Journal
+from pacetomo.magnification import magnification_problems
+from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
-from pacetomo.plan import Prices
 from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
@@ -61,7 +62,10 @@ def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> 
     SystemExit
         After a problem that a user can cure; the log says what it is.
     """
-    scope = connect()
+    try:
+        scope = connect()
+    except PaceError as err:
+        raise SystemExit(f"{ERROR_MARK}{err}") from None
     try:
         with _telling(scope):
             item = scope.item()
@@ -106,9 +110,10 @@ def acquire_area(
         job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
         problems = _refuse_or_warn(scope, job)
         for target in job.active:  # existing images are never overwritten
-            for series in (target.series, track_series(target.series)):
-                for name in (series, f"{series}.mdoc"):
-                    move_aside(files.folder / name, scope.wait)
+            own = files.folder / target.series
+            for stack in (own, own.with_name(track_series(own.name)), *tile_stacks(own)):
+                for path in (stack, stack.with_name(f"{stack.name}.mdoc")):
+                    move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
         with Journal(files.journal(number), scope.clock_s) as journal:
@@ -117,9 +122,27 @@ def acquire_area(
                 journal.note("warning", text=problem.describe())
             return _run(scope, item, job, number, journal)
     finally:
+        _leave(scope, files)
+
+
+def _leave(scope: Microscope, files: AreaFiles) -> None:
+    """Put the microscope back and keep the log; if that fails it does not hide why the area ended.
+
+    Raises
+    ------
+    ScopeError
+        When it cannot be put back and the area itself came out well.
+    """
+    reason, trouble = sys.exc_info()[1], None
+    try:
         scope.end()
-        _keep_log(scope, files.folder / f"{files.root}.log")
-        scope.log_commands(None)
+    except ScopeError as err:
+        trouble = err
+        scope.tell(f"Warning: {err}", Level.WARNING)
+    _keep_log(scope, files.folder / f"{files.root}.log")
+    scope.log_commands(None)
+    if trouble is not None and reason is None:
+        raise trouble
 
 
 def _keep_log(scope: Microscope, path: Path) -> None:
@@ -133,7 +156,11 @@ def _keep_log(scope: Microscope, path: Path) -> None:
 
 def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:
     """Tell the operator what would go wrong; refuse what makes the run pointless."""
-    problems = [*find_problems(job, scope.facts()), *hole_problems(scope, job)]
+    problems = [
+        *find_problems(job, scope.facts()),
+        *hole_problems(scope, job),
+        *magnification_problems(scope, job),
+    ]
     fatal = [problem.describe() for problem in problems if problem.fatal]
     if fatal:
         raise PlanError("; ".join(fatal))
@@ -173,7 +200,7 @@ def _next_run(files: AreaFiles) -> int:
 
 
 def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> None:
-    estimate = job.estimate(Prices())
+    estimate = job.estimate()
     journal.note(
         "run_start",
         version=__version__,
@@ -230,7 +257,7 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
         raise
     finally:
         kind = sys.exc_info()[0]
-        said = said or f"ended by {'the operator' if kind is None else kind.__name__}"
+        said = said or f"ended by {'the operator' if kind is None else cause(kind)}"
         minutes = (journal.last_s - began_s) / 60
         journal.note_without_clock(
             "run_end",
@@ -241,7 +268,9 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
 
 
 def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tuple[str, str]:
-    """How a run came out. Only a complete one loses its saved state: an incomplete one may be gone on with.
+    """How a run came out. One that lacks images because something failed keeps its state: it may be gone on with.
+
+    Targets that have ended early for good, as dark ones do, leave nothing to go on with.
 
     Raises
     ------
@@ -251,12 +280,12 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     planned = len(job.plan)
     if books.taken == 0:
         raise ScopeError("not one image could be taken: the warnings above say why")
-    if books.taken < planned:
+    if books.taken < planned and books.has_failed:
         text = f"{books.taken} of {planned} images"
         scope.tell(f"{job.files.root}: incomplete, {text}; the warnings above say why", Level.WARNING)
         return "incomplete", text
     write_run(run_file, job.targets, books.state.finished(), scope.wait)
-    text = f"{books.taken} images"
+    text = f"{books.taken} images" if books.taken == planned else f"{books.taken} of {planned} images"
     scope.tell(f"{job.files.root}: finished, {text}", Level.GOOD)
     return "finished", text
 
@@ -264,6 +293,16 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
 def make_model(job: Job, prepared: Prepared) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
+    if settings.tracker == "joint":
+        from pacetomo.joint import JointModel
+
+        return JointModel(
+            prepared.starts,
+            prepared.start_tilt_deg,
+            tracking_target=job.targets.tracking.number,
+            plane=job.plane,
+            data_points=settings.dataPoints,
+        )
     return SingleTargetModel(
         prepared.starts,
         prepared.start_tilt_deg,

@@ -60,6 +60,8 @@ class AreaRecord(NamedTuple):
         Warnings, errors and early ends of targets.
     journal : str
         Name of its journal, empty if there is none.
+    target_file : str
+        Name of its target file, for finding the journal of a script that died.
     """
 
     area: str
@@ -74,6 +76,7 @@ class AreaRecord(NamedTuple):
     minutes: float = 0.0
     warnings: int = 0
     journal: str = ""
+    target_file: str = ""
 
 
 class AreaInBatch:
@@ -94,7 +97,9 @@ class AreaInBatch:
         self._folder = scope.folder()
         self._target_file = Path(item.note.strip())
         began = datetime.now().isoformat(" ", "seconds")
-        self._record = AreaRecord(_area_name(item), item.label, RUNNING, began)
+        self._record = AreaRecord(
+            _area_name(item), item.label, RUNNING, began, target_file=self._target_file.name
+        )
         self._journals = self._sizes()
 
     def __enter__(self) -> AreaInBatch:
@@ -218,9 +223,24 @@ def summary_rows(folder: Path) -> list[tuple[str, ...]]:
     MetadataError
         If the records cannot be read.
     """
-    records = read_records(folder)
+    records = [_with_its_images(folder, record) for record in read_records(folder)]
     newest = max((record.began for record in records), default="")
     return [_row(folder, record, record.began == newest) for record in records]
+
+
+def _with_its_images(folder: Path, record: AreaRecord) -> AreaRecord:
+    """Record of an area whose end nobody has noted, completed by what its journal tells so far."""
+    if record.state != RUNNING or not record.target_file:
+        return record
+    began_s = datetime.fromisoformat(record.began).timestamp()
+    stem = glob.escape(Path(record.target_file).stem)
+    journals = [path for path in folder.glob(f"{stem}_run*.jsonl") if path.stat().st_mtime >= began_s]
+    if not journals:
+        return record
+    try:
+        return _from_journal(record, max(journals, key=lambda path: path.stat().st_mtime))
+    except PaceError:  # its line says less
+        return record
 
 
 def format_table(rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -313,7 +333,8 @@ def _advice(record: AreaRecord, state: str) -> str:
     if state in (STOPPED, FAILED) and record.images:
         return f"{record.text}; see pacetomo report {record.journal}"
     if state == "died":
-        return f"its script ended without a word; look at item {record.item} and the log"
+        report = f" and pacetomo report {record.journal}" if record.images else ""
+        return f"its script ended without a word; look at item {record.item} and the log{report}"
     return record.text
 
 
@@ -332,7 +353,12 @@ def _said(kind: type[BaseException] | None, error: BaseException | None) -> str:
         return ""
     if issubclass(kind, PaceError):
         return " ".join(str(error).split())
-    return f"ended by {kind.__name__}" if _state(kind) == STOPPED else f"{kind.__name__}: {error}"
+    return f"ended by {cause(kind)}" if _state(kind) == STOPPED else f"{kind.__name__}: {error}"
+
+
+def cause(kind: type[BaseException]) -> str:
+    """Name for what ended a script that is no error of ours; SerialEM's own for STOP would tell nobody anything."""
+    return "STOP" if kind.__name__ == "SEMexited" else kind.__name__
 
 
 def _from_journal(record: AreaRecord, journal: Path) -> AreaRecord:

@@ -266,7 +266,7 @@ def _run_rehearse(options: argparse.Namespace) -> int:
 
 
 def _run_plan(options: argparse.Namespace) -> int:
-    from pacetomo.plan import Prices, plan_table
+    from pacetomo.plan import plan_table
     from pacetomo.preflight import find_problems
     from pacetomo.scope.facts import OFFLINE
     from pacetomo.settings import settings_table
@@ -277,10 +277,10 @@ def _run_plan(options: argparse.Namespace) -> int:
         return 0
     _complain([*job.targets.warnings, *job.resolved.warnings])
     _complain([p.describe() for p in find_problems(job, OFFLINE) if "image shift" in p.text])
-    _say(f"{job.files.target_file.name}: {job.estimate(Prices()).describe()}")
-    prices = Prices()
+    _say(f"{job.files.target_file.name}: {job.estimate().describe()}")
+    prices = job.prices()
     times = job.dosing(prices.record_s, prices.dose_per_s).seconds
-    _say(plan_table(job.plan, prices, len(job.active), times))
+    _say(plan_table(job.plan, prices, len(job.active), times, job.tiles))
     return 0
 
 

@@ -42,9 +42,14 @@ class Brightness:
         return self._latest.get((target, Branch.UP if branch is Branch.START else branch))
 
     def is_black(self, target: int, branch: Branch, counts_per_s: float) -> bool:
-        """Whether an image shows nothing beside the target's image before; False for its first."""
+        """Whether an image shows nothing beside the target's image before.
+
+        Its first is compared with those of the others, the very first one with what a camera gives without a beam.
+        """
         own = self.expected_per_s(target, branch)
-        return own is not None and counts_per_s < BLACK * own
+        if own is not None:
+            return counts_per_s < BLACK * own
+        return counts_per_s < (BLACK_BESIDE_OTHERS * self._others_per_s() or NEAR_ZERO_PER_S)
 
     def floor_per_s(self, target: int, branch: Branch) -> float:
         """Mean counts per second under which valves are worth a question.
@@ -57,8 +62,11 @@ class Brightness:
         own = self.expected_per_s(target, branch)
         if own is not None:
             return max(NEAR_ZERO_PER_S, DIM * own)
-        others = statistics.median(self._latest.values()) if self._latest else 0.0
-        return max(NEAR_ZERO_PER_S, BLACK_BESIDE_OTHERS * others)
+        return max(NEAR_ZERO_PER_S, BLACK_BESIDE_OTHERS * self._others_per_s())
+
+    def _others_per_s(self) -> float:
+        """Usual counts per second of all targets; 0 before the first image of the run."""
+        return statistics.median(self._latest.values()) if self._latest else 0.0
 
 
 def share_of_beam(counts: float, kept_counts: float | None, valves_closed: bool) -> float:

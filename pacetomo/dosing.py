@@ -17,6 +17,9 @@ from pacetomo.settings_table import Settings
 SHORTEST_S = 0.01
 """Shorter than any camera exposes; scaling never asks for less."""
 
+NOTICED_SHARE = 0.02
+"""Share of the total dose by which a series may miss it without being told."""
+
 
 class Dosing:
     """Exposure times of a series.
@@ -79,6 +82,17 @@ class Dosing:
         images = [Exposure(0, n, target, stop.tilt_deg, stop.branch) for n, stop in enumerate(self._stops)]
         return self._dose_per_s * sum(self.seconds(image) or self._record_s for image in images)
 
+    def missed_total(self) -> str | None:
+        """Why a series cannot have the total dose that is wanted, for people; None if it can, or nobody knows yet."""
+        dose = self.series_dose(0)
+        wanted = self._settings.totalDose
+        if wanted <= 0 or dose is None or abs(dose - wanted) <= NOTICED_SHARE * wanted:
+            return None
+        return (
+            f"a series gets {dose:.0f} e/Å² and not the totalDose of {wanted:g}: "
+            "zeroExpTime, minExpTime or maxExpTime do not allow it"
+        )
+
     @property
     def _is_scaled(self) -> bool:
         to_total = self._settings.totalDose > 0 and self._dose_per_s is not None
@@ -98,7 +112,8 @@ class Dosing:
     def _scale_s(self) -> float:
         """Exposure at factor 1: Record's own, or such that the series adds up to the total dose.
 
-        With limits the sum is no longer proportional to it, but still grows with it, so it is found by halving.
+        With limits the sum is no longer proportional to it, but still grows with it, so it is found by halving. Where
+        the first image takes up the whole dose it stays Record's own.
         """
         if self._settings.totalDose <= 0 or self._dose_per_s is None:
             return self._record_s
@@ -106,6 +121,8 @@ class Dosing:
         wanted_s = self._settings.totalDose / self._dose_per_s - fixed
         tilts = [s.tilt_deg for s in self._stops if s.branch is not Branch.START or fixed <= 0]
         factors = [self._factor(tilt_deg) for tilt_deg in tilts]
+        if wanted_s < SHORTEST_S * len(tilts):  # nothing is left of it for images that show something
+            return self._record_s
         low, high = 0.0, max(wanted_s, 0.0) + (self._settings.minExpTime + 1.0) * 1000
         for _ in range(100):
             middle = (low + high) / 2

@@ -29,6 +29,10 @@ STAGE_PRECISION_UM = 1.0
 
 WELL_CENTRED_UM = 0.05
 
+ANY_HOLE = 1.6
+"""How much farther than for its own hole the tracking target of a copied pattern looks: as far as the middle of four
+holes. Which of them it goes to does not matter to a pattern, and between them there is only carbon."""
+
 
 def hole_problems(scope: Microscope, job: Job) -> Iterator[Problem]:
     """What stands against comparing with buffer P, found without an electron."""
@@ -132,12 +136,14 @@ class Finding:
         tracking = self._job.targets.tracking
         limit_um = max(1.0, self._job.settings.alignLimit)
         looks = self._looks_at_tracking_target(tracking)
+        is_widened = False
         while looks:
             area = looks.pop(0)
             self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
             if area is Area.PREVIEW:
                 offset = self._looking.compare(area, tracking, tracking.reference, limit_um)
-                if isinstance(offset, Missing) and len(looks) == 1:
+                if isinstance(offset, Missing) and not is_widened and Area.PREVIEW in looks:
+                    is_widened = True  # once only: a target that no image shows would cost dose without end
                     looks = [Area.VIEW, *looks, Area.PREVIEW]  # it may lie outside the small field
             else:
                 offset = self._in_view(tracking)
@@ -202,5 +208,8 @@ class Finding:
 
     def _in_view(self, target: Target) -> ShiftOrMissing | None:
         if self._job.settings.alignToP:
-            return self._looking.compare_with_hole(target, hole_limit_um(self._job, self._scope.tilt_deg()))
+            limit_um = hole_limit_um(self._job, self._scope.tilt_deg())
+            if self._job.settings.tgtPattern and target.number == self._job.targets.tracking.number:
+                limit_um *= ANY_HOLE
+            return self._looking.compare_with_hole(target, limit_um)
         return self._looking.compare(Area.VIEW, target, target.view, VIEW_LIMIT_UM)

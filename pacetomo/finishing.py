@@ -6,7 +6,6 @@ written into the journal of the run as events ``finish``; each step can be inter
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from pacetomo.files.sorting import Done, read_metadata, sort_metadata, sort_seri
 from pacetomo.files.stack import section_count
 from pacetomo.frame_files import lacking_frames
 from pacetomo.journal import Journal
+from pacetomo.montage import tile_stacks
 from pacetomo.report.reading import lines_of
 from pacetomo.report.records import RunLog, read_journal
 
@@ -157,10 +157,8 @@ def _note(journal: Path, event: str, **details: Any) -> None:
 
 def _stacks_of(series: Path) -> list[Path]:
     """Stacks of a target that are there: its series, and those of the pieces around it (``NAME_1_-1.mrc``)."""
-    pattern = re.compile(re.escape(series.stem) + r"_-?\d+_-?\d+" + re.escape(series.suffix))
-    pieces = sorted(path for path in series.parent.iterdir() if pattern.fullmatch(path.name))
     own = [series] if series.is_file() or mdoc_of(series).is_file() else []
-    return [*own, *pieces]
+    return [*own, *tile_stacks(series)]
 
 
 def _finish_series(stack: Path, wishes: Wishes, progress: Progress | None, wait: Wait | None) -> Done:

@@ -7,7 +7,7 @@ has found on that branch. Values are SerialEM's defocus readout in µm, underfoc
 from __future__ import annotations
 
 from pacetomo.books import Books
-from pacetomo.errors import ScopeError
+from pacetomo.errors import PlanError, ScopeError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
 from pacetomo.job import Job
@@ -64,6 +64,14 @@ class Focusing:
         own_um = self._own_focus_um(exposure.target, aim, tilt_deg, exposure.branch)
         return own_um + self.wanted_um(exposure) - self._job.wanted_defocus_um[exposure.target]
 
+    def beside_um(self, focus_um: float, apart_um: XY, tilt_deg: float) -> float:
+        """Focus for a place of the sample that is seen `apart_um` from a target with that focus."""
+        try:
+            return focus_um - self._plane.rise_um(apart_um, tilt_deg)
+        except PlanError as err:
+            self._books.warn(f"the focus beside a target is taken to be the target's own: {err}")
+            return focus_um
+
     def use_plane(self, plane: SamplePlane) -> None:
         """Take the sample plane for another one from here on; the focus at the start is no concern of it."""
         self._plane = plane
@@ -80,7 +88,7 @@ class Focusing:
         tracker : int, optional
             The target that tracks for the others, if it is not the area's tracking target.
         """
-        if branch is Branch.START:  # the focus has been measured there during the set-up
+        if not self.is_due(tilt_deg, branch, begins):
             return
         number = tracker or self._job.targets.tracking.number
         if is_off_target_due(self._job, tilt_deg, begins):
@@ -88,8 +96,14 @@ class Focusing:
                 return
             apart_um = off_target_place_um(self._job).minus(self._job.untilted_um[number])
             self._autofocus(tilt_deg, branch, number, self._plane.seen(apart_um, tilt_deg))
-        elif self._job.settings.addAF and begins:
+        else:
             self._autofocus(tilt_deg, branch, number, None)
+
+    def is_due(self, tilt_deg: float, branch: Branch, begins: bool) -> bool:
+        """Whether to measure anew at a tilt; `begins` as for `at_tilt`."""
+        if branch is Branch.START:  # the focus has been measured there during the set-up
+            return False
+        return is_off_target_due(self._job, tilt_deg, begins) or (self._job.settings.addAF and begins)
 
     def _would_touch_a_target(self, tilt_deg: float) -> bool:
         """Whether autofocus beside the targets would cost one of them dose."""

@@ -11,6 +11,7 @@ from pacetomo.dosing import Dosing
 from pacetomo.errors import TargetFileError
 from pacetomo.frames import XY, Matrix2
 from pacetomo.geometry import SamplePlane
+from pacetomo.montage import Montage, montage_of, series_files
 from pacetomo.pattern import filled, without_foreign_references
 from pacetomo.plan import Estimate, Exposure, Prices, estimate, make_plan, spread_defocus_um
 from pacetomo.schemes import Branch, TiltStop, level_start_deg, make_scheme
@@ -125,9 +126,29 @@ class Job:
         """+1.0 when the first tilt after the start goes up, else -1.0."""
         return 1.0 if len(self.stops) < 2 or self.stops[1].branch is Branch.UP else -1.0
 
-    def estimate(self, prices: Prices) -> Estimate:
-        """Images, dose and time of the plan."""
-        return estimate(self.plan, prices, self.dosing(prices.record_s, prices.dose_per_s).seconds)
+    def prices(self) -> Prices:
+        """Usual prices of what the settings ask for."""
+        usual = Prices()
+        fits = self.settings.doCtfPlotter or self.settings.doCtfFind
+        return replace(usual, exposure_s=usual.exposure_s + usual.ctf_s) if fits else usual
+
+    def estimate(self, prices: Prices | None = None) -> Estimate:
+        """Images, dose and time of the plan, at the usual prices or others."""
+        prices = prices or self.prices()
+        times = self.dosing(prices.record_s, prices.dose_per_s).seconds
+        return estimate(self.plan, prices, times, self.tiles)
+
+    def montage(self, target: int) -> Montage:
+        """Tiles of a target."""
+        return montage_of(self.settings, target == self.targets.tracking.number)
+
+    def tiles(self, exposure: Exposure) -> int:
+        """Images that an exposure takes."""
+        return len(self.montage(exposure.target).tiles)
+
+    def stacks(self, target: Target) -> tuple[str, ...]:
+        """Names of all stacks of a target, the one that is aligned first."""
+        return series_files(target, self.settings, target is self.targets.tracking)
 
     def dosing(self, record_s: float, dose_per_s: float | None = None) -> Dosing:
         """Exposure times, for Record's exposure (s) and dose rate (e/Å²/s, None for not known) as they are."""

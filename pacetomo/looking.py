@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
-from pacetomo.errors import PaceError
+from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.atomic import move_aside
 from pacetomo.notes import Notes
-from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing
+from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing, Shot
 from pacetomo.targets import Target
+from pacetomo.upkeep import Upkeep
+
+MOST_RETAKES = 3
+"""Of one image while valves keep closing."""
 
 
 class Looking:
@@ -21,6 +25,8 @@ class Looking:
         Where, whose references, and who is told.
     expects_references : bool
         Whether a target without a reference is worth a warning.
+    upkeep : Upkeep, optional
+        Asked whether closed valves were what made the camera fail.
 
     Attributes
     ----------
@@ -29,12 +35,18 @@ class Looking:
     """
 
     def __init__(
-        self, scope: Microscope, files: AreaFiles, notes: Notes, expects_references: bool = True
+        self,
+        scope: Microscope,
+        files: AreaFiles,
+        notes: Notes,
+        expects_references: bool = True,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._scope = scope
         self._files = files
         self._notes = notes
         self._expects_references = expects_references
+        self._upkeep = upkeep
         self.dose_e_per_a2: dict[int, float] = {}
 
     def has(self, reference: str | None) -> bool:
@@ -65,9 +77,9 @@ class Looking:
     def compare_with_hole(self, target: Target | None, limit_um: float) -> ShiftOrMissing:
         """Offset of the nearest hole in a fresh View image from the operator's hole; `target` as the warning names it.
 
-        `limit_um` must be less than half the distance between holes: they all look alike.
+        `limit_um` must be less than half the distance between holes if a certain one is meant: they all look alike.
         """
-        self._scope.take(Area.VIEW)
+        self._shoot(Area.VIEW)
         offset = self._scope.offset_from_hole(limit_um)
         if isinstance(offset, Missing):
             what = "the hole" if target is None else f"the hole of target {target.number}"
@@ -92,10 +104,21 @@ class Looking:
         return path.name
 
     def _take(self, area: Area, target: Target) -> None:
-        shot = self._scope.take(area)
+        shot = self._shoot(area)
         if area is Area.PREVIEW:  # taken with the beam of Record, on the very place of the series
             spent = self.dose_e_per_a2.get(target.number, 0.0)
             self.dose_e_per_a2[target.number] = spent + shot.dose_e_per_a2
+
+    def _shoot(self, area: Area) -> Shot:
+        """Expose; with valves that closed just before it, the camera fails and no dose is spent."""
+        for _ in range(MOST_RETAKES):
+            try:
+                return self._scope.take(area)
+            except ScopeError:
+                if self._upkeep is None or not self._upkeep.valves_are_closed():
+                    raise
+            self._upkeep.before_image()
+        return self._scope.take(area)
 
     def _path(self, reference: str | None) -> Path | None:
         path = None if reference is None else self._files.folder / reference

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pacetomo.frames import XY
+from pacetomo.frames import XY, Matrix2
 from pacetomo.geometry import SamplePlane
 
 GRID = 33
@@ -25,6 +25,12 @@ class Field(NamedTuple):
 
     size_um: XY
     rotation_deg: float = 0.0
+
+    @property
+    def axes(self) -> Matrix2:
+        """Camera's axes to the specimen's."""
+        angle = math.radians(self.rotation_deg)
+        return Matrix2(math.cos(angle), -math.sin(angle), math.sin(angle), math.cos(angle))
 
 
 class Overlap(NamedTuple):

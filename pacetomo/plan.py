@@ -38,12 +38,16 @@ class Prices:
         Dose of one Record image (e/Å²).
     record_s : float
         Exposure of one Record image (s).
+    ctf_s : float
+        Time of one CTF fit (s), not in the others.
     exposure_s : float
         Time per target and tilt (s), all included; parallel sessions with a K3 take about 9 s.
     tilt_s : float
         Time per tilt spent on the stage (s).
     setup_s, setup_target_s : float
         Time before the first image (s), once and per target.
+    tile_s : float
+        Time per further tile of a montage (s), which needs no alignment.
     """
 
     dose_e_per_a2: float = 3.0
@@ -52,6 +56,8 @@ class Prices:
     setup_s: float = 90.0
     setup_target_s: float = 10.0
     record_s: float = 1.0
+    ctf_s: float = 2.0
+    tile_s: float = 6.4
 
     @property
     def dose_per_s(self) -> float:
@@ -61,17 +67,22 @@ class Prices:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Price of a plan: images, dose per target (e/Å²) and total time (s)."""
+    """Price of a plan: images, dose per target (e/Å²) and total time (s).
+
+    An exposure of a montage counts once in `exposures` and with all its tiles in `images`; dose is that of one tile.
+    """
 
     exposures: int
     images_per_target: int
     dose_per_target_e_per_a2: float
     total_s: float
+    images: int = 0
 
     def describe(self) -> str:
         """One line for people."""
+        tiles = f" ({self.images} images with all tiles)" if self.images > self.exposures else ""
         return (
-            f"{self.exposures} exposures, {self.images_per_target} per target, "
+            f"{self.exposures} exposures{tiles}, {self.images_per_target} per target, "
             f"{self.dose_per_target_e_per_a2:.0f} e/Å² per target, about {self.total_s / 60:.0f} min"
         )
 
@@ -98,13 +109,25 @@ ExposureTime = Callable[[Exposure], Optional[float]]
 """Exposure time of an image in seconds; None for Record's own."""
 
 
+TileCount = Callable[[Exposure], int]
+"""Images that an exposure takes: the tiles of a montage."""
+
+
+def _one(exposure: Exposure) -> int:
+    """No target is a montage."""
+    return 1
+
+
 def _record_time(exposure: Exposure) -> float | None:
     """Every image is exposed as Record is set."""
     return None
 
 
 def estimate(
-    plan: Sequence[Exposure], prices: Prices, exposure_time: ExposureTime = _record_time
+    plan: Sequence[Exposure],
+    prices: Prices,
+    exposure_time: ExposureTime = _record_time,
+    tiles: TileCount = _one,
 ) -> Estimate:
     """Number of images, dose and time of a plan; the dose is that of a target that does not track."""
     stops = len({exposure.stop for exposure in plan})
@@ -121,7 +144,8 @@ def estimate(
         total_s=prices.setup_s
         + targets * prices.setup_target_s
         + stops * prices.tilt_s
-        + sum(_price_s(image, prices, exposure_time) for image in plan),
+        + sum(_price_s(image, prices, exposure_time, tiles) for image in plan),
+        images=sum(tiles(image) for image in plan),
     )
 
 
@@ -130,9 +154,10 @@ def _seconds(exposure: Exposure, prices: Prices, exposure_time: ExposureTime) ->
     return prices.record_s if wanted is None else wanted
 
 
-def _price_s(exposure: Exposure, prices: Prices, exposure_time: ExposureTime) -> float:
-    """Time that an image takes, all included."""
-    return prices.exposure_s + _seconds(exposure, prices, exposure_time) - prices.record_s
+def _price_s(exposure: Exposure, prices: Prices, exposure_time: ExposureTime, tiles: TileCount) -> float:
+    """Time that an exposure takes, all included."""
+    longer_s, count = _seconds(exposure, prices, exposure_time) - prices.record_s, tiles(exposure)
+    return prices.exposure_s + (count - 1) * prices.tile_s + count * longer_s
 
 
 def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: float) -> list[float]:
@@ -148,7 +173,11 @@ def spread_defocus_um(count: int, first_um: float, last_um: float, step_um: floa
 
 
 def plan_table(
-    plan: Sequence[Exposure], prices: Prices, targets: int, exposure_time: ExposureTime = _record_time
+    plan: Sequence[Exposure],
+    prices: Prices,
+    targets: int,
+    exposure_time: ExposureTime = _record_time,
+    tiles: TileCount = _one,
 ) -> str:
     """Text table of a plan, a line per tilt: number, tilt, branch, images, running dose per target and time.
 
@@ -159,10 +188,10 @@ def plan_table(
     for stop, group in itertools.groupby(plan, key=lambda exposure: exposure.stop):
         exposures = list(group)
         last = exposures[-1]
-        total_s += prices.tilt_s + sum(_price_s(image, prices, exposure_time) for image in exposures)
+        total_s += prices.tilt_s + sum(_price_s(image, prices, exposure_time, tiles) for image in exposures)
         dose += _seconds(last, prices, exposure_time) * prices.dose_per_s
         lines.append(
-            f"{stop + 1:>4} {last.tilt_deg:>+7.1f}°  {last.branch.value:<6} {len(exposures):>6} "
+            f"{stop + 1:>4} {last.tilt_deg:>+7.1f}°  {last.branch.value:<6} {sum(map(tiles, exposures)):>6} "
             f"{dose:>10.1f} {total_s / 60:>9.1f}"
         )
     return "\n".join(lines)

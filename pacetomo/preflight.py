@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 
 from pacetomo.job import Job
+from pacetomo.montage_problems import montage_problems
 from pacetomo.off_target import off_target_problems
+from pacetomo.overlap import Field
 from pacetomo.preflight_facts import microscope_problems
 from pacetomo.problem import Problem, listed
 from pacetomo.scope.facts import Facts
@@ -28,9 +30,13 @@ def find_problems(job: Job, facts: Facts) -> list[Problem]:
         *_shifts(job),
         *_files(job, facts),
         *_geometry(job),
+        *_defocus(job),
         *_geo_points(job),
         *_names(job),
         *off_target_problems(job, facts.beam_um),
+        *montage_problems(
+            job, None if facts.field_um is None else Field(facts.field_um, facts.field_rotation_deg)
+        ),
         *microscope_problems(job, facts),
     ]
     return sorted(found, key=lambda problem: not problem.fatal)
@@ -73,15 +79,16 @@ def _files(job: Job, facts: Facts) -> Iterator[Problem]:
     if not os.access(folder, os.W_OK):
         yield Problem(True, f"{folder} cannot be written", "choose a session folder with write permission")
     yield from _references(job)
-    there = [target.series for target in job.active if (folder / target.series).exists()]
+    there = [name for target in job.active for name in job.stacks(target) if (folder / name).exists()]
     if there:
         yield Problem(False, f"{listed(there)} already there", "renamed to a backup at the start")
-    needed = len(job.plan) * (facts.image_bytes or _BYTES_PER_IMAGE)
+    images = sum(map(job.tiles, job.plan))
+    needed = images * (facts.image_bytes or _BYTES_PER_IMAGE)
     free = shutil.disk_usage(folder).free if folder.is_dir() else needed
     if free < needed:
         yield Problem(
             False,
-            f"{folder} has {free / 1e9:.0f} GB free, {len(job.plan)} full images take up to {needed / 1e9:.0f} GB",
+            f"{folder} has {free / 1e9:.0f} GB free, {images} full images take up to {needed / 1e9:.0f} GB",
             "make room before the run needs it",
         )
 
@@ -121,6 +128,25 @@ def _geometry(job: Job) -> Iterator[Problem]:
             f"pretilt {pretilt:g}° and start tilt {start:g}° have the same sign, so the sample is inclined by "
             f"{pretilt + start:g}° at the start",
             "a level sample needs opposite signs; check the sign of pretilt",
+        )
+
+
+def _defocus(job: Job) -> Iterator[Problem]:
+    over = [str(number) for number, wanted_um in job.wanted_defocus_um.items() if wanted_um > 0]
+    if over:
+        yield Problem(
+            False,
+            f"a positive defocus, overfocus, is wanted for target {listed(over)}",
+            "underfocus is negative in SerialEM: give minDefocus and maxDefocus as -3 and -5, for example",
+        )
+    wanted = job.settings
+    range_um = abs(wanted.maxDefocus - wanted.minDefocus)
+    if 0 < range_um < wanted.stepDefocus:
+        yield Problem(
+            False,
+            f"stepDefocus {wanted.stepDefocus:g} µm is larger than the range of defocus ({range_um:g} µm), so it is "
+            "not spread",
+            "choose a smaller stepDefocus",
         )
 
 

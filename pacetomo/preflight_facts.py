@@ -7,6 +7,7 @@ from pathlib import PureWindowsPath
 
 from pacetomo.errors import PaceError
 from pacetomo.files.stack import read_header
+from pacetomo.frames import XY
 from pacetomo.job import Job
 from pacetomo.overlap import Field, Overlap, find_overlaps
 from pacetomo.plan import Exposure, Prices
@@ -139,6 +140,30 @@ def _beams(job: Job, facts: Facts, beam_um: float, field: Field) -> Iterator[Pro
             + (" at each autofocus of the series" if wants_focus else " at the autofocus before the series"),
             f"move it to at least {reach_um:.1f} µm along the tilt axis in SerialEM's Low Dose Control",
         )
+    touched = _under_focus(job, facts.focus_axis_um or 0.0, reach_um) if facts.focus_axis_um else []
+    if touched:
+        yield Problem(
+            False,
+            f"the Focus area is {facts.focus_axis_um:.2f} µm from the tracking target along the tilt axis, its beam "
+            f"reaches target {listed(touched)}"
+            + (" at each change of branch" if job.settings.addAF else " at the autofocus before the series"),
+            "turn its offset round or choose another one in SerialEM's Low Dose Control",
+        )
+
+
+def _under_focus(job: Job, focus_axis_um: float, reach_um: float) -> list[str]:
+    """Targets beside the tracking target that the Focus area's beam reaches, and at which tilt first."""
+    stops = job.stops if job.settings.addAF else job.stops[:1]
+    found = []
+    for target in job.active:
+        if target.number == job.targets.tracking.number:
+            continue
+        place = job.untilted_um[target.number]
+        for stop in stops:
+            if job.plane.seen(place, stop.tilt_deg).minus(XY(focus_axis_um, 0.0)).length < reach_um:
+                found.append(f"{target.number} (at {stop.tilt_deg:g}°)")
+                break
+    return found
 
 
 def _overlaps(job: Job, beam_um: float, field: Field) -> list[Overlap]:

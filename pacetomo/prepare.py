@@ -14,7 +14,7 @@ from pacetomo.looking import Looking
 from pacetomo.measuring import measured_job
 from pacetomo.notes import Notes
 from pacetomo.refining import Refining
-from pacetomo.scope.protocol import Item, Microscope
+from pacetomo.scope.protocol import Item, Microscope, Missing
 from pacetomo.targets import Target
 from pacetomo.tracking import Start
 from pacetomo.upkeep import Upkeep
@@ -27,6 +27,13 @@ TILT_TOLERANCE_DEG = 0.5
 
 LONG_WALK_DEG = 15.0
 """A start tilt farther away than this is approached in steps, the point kept centred."""
+
+SURE_CHANGE_UM = 2.0
+"""An autofocus that changes the focus by more is believed when the next one agrees. All images of the run depend on it,
+and one wrong correlation looks like any other."""
+
+MOST_AUTOFOCUSES = 4
+MOST_FAILURES = 2
 
 
 @dataclass
@@ -59,7 +66,7 @@ class Preparation:
         self._job = job
         self._notes = notes
         self._upkeep = upkeep
-        self._looking = Looking(scope, job.files, self._notes, not job.settings.tgtPattern)
+        self._looking = Looking(scope, job.files, self._notes, not job.settings.tgtPattern, upkeep)
 
     @property
     def job(self) -> Job:
@@ -107,7 +114,7 @@ class Preparation:
         max_tilt_deg = self._scope.limits().max_tilt_deg
         before_deg = approach_deg(start_deg, self._job.first_direction, max_tilt_deg)
         if abs(before_deg - self._scope.tilt_deg()) > LONG_WALK_DEG:
-            self._scope.walk_to(before_deg)
+            self._walk_to(before_deg)
         else:
             self._scope.tilt_to(before_deg)
         reached_deg = self._scope.tilt_to(start_deg)
@@ -117,18 +124,35 @@ class Preparation:
             )
         return reached_deg
 
+    def _walk_to(self, tilt_deg: float) -> None:
+        """Tilt far, the tracking target kept centred; where it is lost on the way, its references find it again."""
+        try:
+            self._scope.walk_to(tilt_deg)
+        except ScopeError as err:
+            self._notes.warn(f"{err}; the stage tilts without tracking")
+            self._scope.tilt_to(tilt_deg)
+
     def _focus(self, shift: XY) -> float:
         """Focus at which the sample would be in focus at a specimen shift near the tracking target."""
         wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
         self._notes.step("autofocus", f"Autofocus at the tracking target, {wanted_um:g} µm")
-        for _ in range(2):
-            self._scope.aim(shift, self._scope.focus_um(), compensate_beam_tilt=False)
+        found_um = focus_um = self._scope.focus_um()
+        failures = 0
+        for _ in range(MOST_AUTOFOCUSES):
+            self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
             focus = self._scope.autofocus(wanted_um)
-            if isinstance(focus, float):
+            if isinstance(focus, Missing):
+                self._notes.warn(f"autofocus at the tracking target failed ({focus.reason})")
+                focus_um = found_um  # what nobody has confirmed may be what lets it fail
+                failures += 1
+                if failures >= MOST_FAILURES:
+                    break
+            elif abs(focus - focus_um) <= SURE_CHANGE_UM:
                 return focus + self._focus_place_rise_um() - wanted_um
-            self._notes.warn(f"autofocus at the tracking target failed ({focus.reason})")
-        self._notes.warn("the focus is left as it was: check the defocus of the first images")
-        return self._scope.focus_um() - wanted_um
+            else:
+                focus_um = focus
+        self._notes.warn("the focus is not sure: check the defocus of the first images")
+        return focus_um + self._focus_place_rise_um() - wanted_um
 
     def _focus_place_rise_um(self) -> float:
         """How much higher the sample is where the Focus area lies than in the centre of Record."""

@@ -312,14 +312,16 @@ class Settings:
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
     )
     tracker: str = setting(
-        "single", "", None, None, "model that predicts where targets move", choices=("single",)
+        "single", "", None, None, "model that predicts where targets move", choices=("single", "joint")
     )
 
     # montage
     tgtMontage: bool = setting(
         False, "", None, None, "image every target as a small montage, a stack for each tile"
     )
-    tgtMntSize: tuple[int, int] = setting((1, 1), "tiles", 1, 15, "montage: tiles along X and Y, both odd")
+    tgtMntSize: tuple[int, int] = setting(
+        (1, 1), "tiles", 1, 15, "montage: tiles along the camera's X and Y, both odd"
+    )
     tgtMntOverlap: float = setting(
         0.05, "", 0, 0.9, "montage: overlap of neighbouring tiles as a share of the image"
     )
@@ -328,10 +330,10 @@ class Settings:
         "µm",
         -5,
         5,
-        "montage: how far tiles move along the tilt axis over the series, to spread the overlap's dose",
+        "montage: travel of all tiles along the tilt axis, from minus this at the lowest tilt to plus at the highest",
     )
     tgtMntFocusCor: bool = setting(
-        False, "", None, None, "montage: correct the focus of each tile for its height"
+        False, "", None, None, "montage: correct the focus of each tile for its height on the inclined sample"
     )
     tgtTrackMnt: bool = setting(False, "", None, None, "montage: image the tracking target as a montage, too")
 

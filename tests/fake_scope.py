@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fake_column import FakeColumn
@@ -39,6 +40,7 @@ class FakeScope(FakeColumn):
         self.limit_um = 20.0
         self.surface: SamplePlane | None = None  # where autofocus measures; None for the height of target 1
         self.focus_place = XY(0.0, 0.0)
+        self.axes = Matrix2(0.0, -1.0, 1.0, 0.0)  # the camera's X is the specimen's Y
         self.counts = 100.0
         self.look_dose_e_per_a2 = 0.0
         self.exposures: dict[Area, float | None] = {}
@@ -70,8 +72,8 @@ class FakeScope(FakeColumn):
         return None
 
     def _target_of(self, path):
-        """Target that a stack belongs to; one of first images belongs to the same."""
-        return self.series.get(path.with_name(path.name.replace("_track.", ".")))
+        """Target that a stack belongs to; one of first images, or of a tile, belongs to the same."""
+        return self.series.get(path.with_name(re.sub(r"(_track|_-?\d+_-?\d+)(?=\.)", "", path.name)))
 
     def seen_um(self, target: int) -> XY:
         x, n0, z0 = self.points[target]
@@ -198,7 +200,7 @@ class FakeScope(FakeColumn):
         outcome = self._note("fit_ctf", program, search_um, slope_deg)
         if outcome is not None:
             return outcome
-        true_um = self.focus + self.height_um(self.series[self.open])
+        true_um = self.focus + self.height_um(self._target_of(self.open))
         if not search_um[0] <= true_um <= search_um[1]:
             return Missing("no fit in the range of defocus")
         return CtfFit(true_um, 0.02, 30.0, 0.0, 9.0, 0.2)
@@ -240,24 +242,26 @@ class FakeScope(FakeColumn):
 
     def _shot(self, counts):
         counts = self.counts * self.exposure_s if counts is None else counts
-        field = {Area.VIEW: XY(24.0, 18.0), Area.SEARCH: XY(48.0, 36.0)}.get(
-            self.imaging.area, XY(1.2, 0.9)
-        )
+        field = {Area.VIEW: XY(24.0, 18.0), Area.SEARCH: XY(48.0, 36.0)}.get(self.imaging.area, XY(1.2, 0.9))
         return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, field)
 
     def offset_from_file(self, reference, section, limit_um):
         outcome = self._note("offset_from_file", reference, section, limit_um)
         if outcome is not None:
             return outcome
-        if reference in self.series:
+        if self._target_of(reference) is not None:
             then_shift, then_seen = self.sections[reference][section][1:]
             residual = (
-                self.seen_um(self.series[reference]).minus(self.shift).minus(then_seen.minus(then_shift))
+                self.seen_um(self._target_of(reference)).minus(self.shift).minus(then_seen.minus(then_shift))
             )
             inside = residual.length <= limit_um
             return residual if inside else Missing("no correlation peak")
         target = int(reference.stem.replace("_view", "").rsplit("_", 1)[-1])
         return self.seen_um(target).minus(self.shift)
+
+    def camera_axes(self):
+        self._note("camera_axes")
+        return self.axes
 
     def hole_field_um(self):
         outcome = self._note("hole_field_um")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pacetomo.errors import MetadataError
 from pacetomo.files.mdoc import read_mdoc
 from pacetomo.files.mdoc_order import acquisition_order, date_time
+from pacetomo.montage import aligned_stack
 
 THUMB_PX = 180
 _SMALLEST_PX = 64
@@ -54,7 +55,7 @@ def contact_strip(stacks_dir: Path, series: str) -> Strip:
 
     Only these sections are read, a strip of rows at a time.
     """
-    path = stacks_dir / PureWindowsPath(series).name
+    path = aligned_stack(stacks_dir / PureWindowsPath(series).name)
     if not series or not path.is_file():
         return Strip(note="no stack")
     try:
@@ -106,7 +107,8 @@ def thumbnail(image: NDArray[Any], width_px: int = THUMB_PX) -> NDArray[np.uint8
 
 def acquired_on(stacks_dir: Path, series: str) -> str:
     """Return date and time of the first image taken from the stack's mdoc, empty if it does not tell."""
-    path = stacks_dir / (PureWindowsPath(series).name + ".mdoc")
+    stack = aligned_stack(stacks_dir / PureWindowsPath(series).name)
+    path = stack.with_name(f"{stack.name}.mdoc")
     try:
         images = read_mdoc(path).images
     except MetadataError:

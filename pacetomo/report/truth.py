@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from pacetomo.frames import XY
+from pacetomo.montage import CENTRE
 from pacetomo.report.reading import Line, lines_of
 
 _STACK_SUFFIXES = frozenset({".mrc", ".st", ".mrcs"})
@@ -70,11 +71,15 @@ class TruthLog:
 def series_key(name: str) -> str:
     r"""Return what two names of one series have in common: no folder, no stack suffix, no case.
 
-    >>> series_key("X:\\data\\Lam_ts_001.mrc") == series_key("lam_ts_001")
+    The centre tile of a montage stands for its target.
+
+    >>> series_key("X:\\data\\Lam_ts_001.mrc") == series_key("lam_ts_001") == series_key("lam_ts_001_0_0.mrc")
     True
     """
     path = PureWindowsPath(name)
-    return (path.stem if path.suffix.lower() in _STACK_SUFFIXES else path.name).lower()
+    stem = path.stem if path.suffix.lower() in _STACK_SUFFIXES else path.name
+    centre = f"_{CENTRE.name}"
+    return (stem[: -len(centre)] if stem.endswith(centre) else stem).lower()
 
 
 def read_truth(path: Path) -> TruthLog:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
 
-from pacetomo.frames import XY, Calibration
+from pacetomo.frames import XY, Calibration, Matrix2
 
 if TYPE_CHECKING:
     from pacetomo.scope.facts import Facts
@@ -242,7 +242,10 @@ class Microscope(Protocol):
         """
 
     def set_aside(self, path: Path) -> None:
-        """Append the present image to another stack than the current one, which stays current."""
+        """Append the present image to another stack than the current one, which stays current.
+
+        ImageNotSavedError when it cannot be saved there; ScopeError when the current stack is no longer open.
+        """
 
     def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
         """Where the content of a saved image's centre lies in the present image (specimen plane, µm from its centre).
@@ -250,6 +253,9 @@ class Microscope(Protocol):
         The shift has to grow by this to centre it again. Nothing is moved. Missing when no correlation peak lies
         within the limit, or the alignment fails.
         """
+
+    def camera_axes(self) -> Matrix2:
+        """Camera's axes (X right, Y up) to the specimen's at the present magnification, without magnification."""
 
     def hole_field_um(self) -> ShiftOrMissing:
         """Field (µm, X by Y) of the operator's View image of a hole; Missing when there is none that can be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class SerialEMCommands:
         self._has_styles: bool | None = None
         self._undos: dict[str, Callable[[], object]] = {}
         self._command_log: CommandLog | None = None
+        self._clock_read: tuple[float, float] | None = None
 
     def switch_off_message_boxes(self) -> None:
         """Let failing commands raise at once: otherwise they wait at a message box, all night."""
@@ -86,18 +88,30 @@ class SerialEMCommands:
     # talking and waiting
 
     def clock_s(self) -> float:
-        return float(self._do("reading the clock", "ReportTickTime"))
+        try:
+            read_s = float(self._do("reading the clock", "ReportTickTime"))
+        except ScopeError:
+            if self._clock_read is None:
+                raise
+            # Times in a journal are worth no image: this computer's own clock bridges the gap.
+            read_s, read_at_s = self._clock_read
+            return read_s + time.monotonic() - read_at_s
+        self._clock_read = (read_s, time.monotonic())
+        return read_s
 
     def wait(self, seconds: float) -> None:
         if seconds > 0:
             self._do("waiting", "Delay", float(seconds), "sec")
 
     def tell(self, text: str, level: Level = Level.INFO) -> None:
-        if self._has_styles is None:
-            self._has_styles = self._is_at_least("40200")
-        if level in _STYLES and self._has_styles:
-            self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
-        self._do("writing to the log", "Echo", _plain(text))
+        try:
+            if self._has_styles is None:
+                self._has_styles = self._is_at_least("40200")
+            if level in _STYLES and self._has_styles:
+                self._do("writing to the log", "SetNextLogOutputStyle", *_STYLES[level])
+        except ScopeError:
+            self._has_styles = False  # the text counts, not its colour
+        self._show("writing to the log", "Echo", text)
 
     def log_commands(self, path: Path | None) -> None:
         if self._command_log is not None:
@@ -108,7 +122,15 @@ class SerialEMCommands:
         self._do("saving the log", "SaveLog", 1, str(path))
 
     def show_progress(self, text: str) -> None:
-        self._do("showing the progress", "SetStatusLine", 1, _plain(text))
+        self._show("showing the progress", "SetStatusLine", 1, text)
+
+    def _show(self, doing: str, command: str, *arguments: int | str) -> None:
+        """Run a command that only shows something: whatever is not seen must not end what is being told about."""
+        plain = [_plain(value) if isinstance(value, str) else value for value in arguments]
+        try:
+            self._do(doing, command, *plain)
+        except ScopeError:
+            return
 
     def _go_to_record(self) -> None:
         self._do("going to the Record area", "GoToLowDoseArea", "R")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from pacetomo.errors import ImageNotSavedError, ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import XY, Matrix2
 from pacetomo.scope.protocol import Area, Level, Missing, ShiftOrMissing, Shot
 from pacetomo.scope.serialem_imaging import LETTERS, SerialEMImaging
 
@@ -21,8 +22,11 @@ HOLE_BUFFER = "P"
 SAME_SCALE = 1.1
 """Images are of the same magnification when their unbinned pixels differ by no more than this factor."""
 
-SAVE_ATTEMPTS = 3
-SAVE_PAUSE_S = 2.0
+OPEN_PAUSES_S = (2.0, 4.0, 8.0)
+"""Between attempts to open a stack, when nothing is exposed yet."""
+
+SAVE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
+"""Between attempts to save an exposed image: a scanner or a copy program lets go of a file within a minute."""
 
 _LARGEST_DOSE_ACCOUNT = 250
 
@@ -87,10 +91,12 @@ class SerialEMCamera(SerialEMImaging):
 
     def set_aside(self, path: Path) -> None:
         current = self._open_series
-        self.close_series()
         try:
+            self.close_series()
             self.open_series(path)
             self._save_at_once()
+        except ScopeError as err:
+            raise ImageNotSavedError(str(err), 0.0) from err
         finally:
             self.close_series()
             if current is not None:
@@ -110,20 +116,34 @@ class SerialEMCamera(SerialEMImaging):
 
     def _save_at_once(self) -> None:
         """Save the image just exposed, whoever holds the file for a moment."""
-        for attempt in range(SAVE_ATTEMPTS):
+        for pause_s in (*SAVE_PAUSES_S, None):
             try:
                 self.save_section()
                 return
             except ScopeError as err:
-                if attempt == SAVE_ATTEMPTS - 1:
+                if pause_s is None:
                     raise ImageNotSavedError(
-                        f"the image was exposed but not saved: {err}", self._dose()
+                        f"the image was exposed but not saved: {err}", self._spent()
                     ) from err
-                self.wait(SAVE_PAUSE_S)
+            try:
+                self.wait(pause_s)
+            except ScopeError as err:
+                self.tell(f"Warning: {err}", Level.WARNING)
+
+    def _spent(self) -> float:
+        """Dose of an image that is not saved; 0 if that cannot be told, which must not hide that it was exposed."""
+        try:
+            return self._dose()
+        except ScopeError as err:
+            self.tell(f"Warning: {err}", Level.WARNING)
+            return 0.0
 
     def _restore_beam_tilt(self) -> None:
         try:
-            self._do("restoring the beam tilt", "RestoreBeamTilt")
+            try:
+                self._do("restoring the beam tilt", "RestoreBeamTilt")
+            except ScopeError:  # left as it is, the next compensation would come on top of this one
+                self._do("restoring the beam tilt", "RestoreBeamTilt")
         except ScopeError as err:
             self.tell(f"Warning: {err}", Level.WARNING)
 
@@ -147,6 +167,13 @@ class SerialEMCamera(SerialEMImaging):
         except ScopeError as err:
             return Missing(str(err))
         return self._offset(where, REFERENCE_BUFFER, limit_um)
+
+    def camera_axes(self) -> Matrix2:
+        per_pixel = self._matrix("CameraToSpecimenMatrix")
+        pixel_um = math.sqrt(abs(per_pixel.determinant))
+        if not pixel_um > 0:
+            raise ScopeError("the camera's axes are not calibrated at the present magnification")
+        return Matrix2(*(value / pixel_um for value in astuple(per_pixel)))
 
     def hole_field_um(self) -> ShiftOrMissing:
         doing = f"looking for the image of a hole in buffer {HOLE_BUFFER}"
@@ -188,19 +215,41 @@ class SerialEMCamera(SerialEMImaging):
 
     def open_series(self, path: Path) -> int:
         doing = f"opening {path.name}"
-        exists = path.exists()
-        if exists and path.stat().st_size == 0:  # opened before, and nothing could be saved into it
-            path.unlink()
-            exists = False
-        self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
+        exists = _is_stack(path)
+        for pause_s in (*OPEN_PAUSES_S, None):
+            try:
+                self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
+                break
+            except ScopeError:
+                if pause_s is None:
+                    raise
+            self.wait(pause_s)
         self._open_series = path
-        self._sections = int(self._do(doing, "ReportFileZsize")) if exists else 0
+        try:
+            self._sections = int(self._do(doing, "ReportFileZsize")) if exists else 0
+        except ScopeError:
+            self.close_series()  # open, it would be refused the next time
+            raise
         return self._sections
 
     def save_section(self) -> int:
-        self._do("saving the image", "S", "A")
+        try:
+            self._do("saving the image", "S", "A")
+        except ScopeError:
+            if not self._has_grown():
+                raise
         self._sections += 1
         return self._sections - 1
+
+    def _has_grown(self) -> bool:
+        """Whether a section is in the stack although saving it is said to have failed: its metadata may have."""
+        if self._open_series is None:
+            return False
+        try:
+            sections = int(self._do("counting the sections", "ReportFileZsize"))
+        except ScopeError:
+            return False
+        return sections > self._sections
 
     def annotate(self, entries: Mapping[str, str]) -> None:
         for key, value in entries.items():
@@ -210,13 +259,39 @@ class SerialEMCamera(SerialEMImaging):
     def close_series(self) -> None:
         if self._open_series is not None:
             self._open_series = None
-            self._do("closing the stack", "CloseFile")
+            try:
+                self._do("closing the stack", "CloseFile")
+            except ScopeError as err:  # its images are saved, which is no reason to take no more of them
+                self.tell(f"Warning: {err}", Level.WARNING)
 
     def set_prior_dose(self, account: int, e_per_a2: float) -> None:
-        if account > _LARGEST_DOSE_ACCOUNT:
-            return  # SerialEM keeps no more sums; our own metadata still carries the dose
+        if account >= _LARGEST_DOSE_ACCOUNT:
+            # SerialEM keeps no more sums: all others share one, set anew each time.
+            self._do("choosing the dose account", "AreaForCumulRecordDose", _LARGEST_DOSE_ACCOUNT)
+            self._do("clearing the dose", "AccumulateRecordDose", -1.0)
+            self._do("counting the dose", "AccumulateRecordDose", e_per_a2)
+            return
         self._do("choosing the dose account", "AreaForCumulRecordDose", account)
         # The first call sets the sum, later ones add to it.
         step = e_per_a2 - self._prior_doses.get(account, 0.0)
         self._do("counting the dose", "AccumulateRecordDose", max(0.0, step))
         self._prior_doses[account] = e_per_a2
+
+
+def _is_stack(path: Path) -> bool:
+    """Whether there is a stack to go on with; an empty file was opened before, and nothing could be saved into it.
+
+    Raises
+    ------
+    ScopeError
+        When another program holds an empty file.
+    """
+    if not path.exists():
+        return False
+    try:
+        if path.stat().st_size:
+            return True
+        path.unlink()
+    except OSError as err:
+        raise ScopeError(f"{path.name} is empty and cannot be removed ({err.strerror})") from err
+    return False

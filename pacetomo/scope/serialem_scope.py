@@ -113,7 +113,10 @@ class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
         while self._undos:
             _, step = self._undos.popitem()
             try:
-                step()
+                try:
+                    step()
+                except ScopeError:  # a column that was busy for a moment
+                    step()
             except ScopeError as err:  # one step that fails must not keep the others from being done
                 failures.append(str(err))
         if failures:

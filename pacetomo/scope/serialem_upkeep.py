@@ -7,6 +7,7 @@ from typing import Any
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
+from pacetomo.scope.protocol import Level
 from pacetomo.scope.serialem_imaging import SerialEMImaging
 
 _FILL_FAILURES = {
@@ -27,6 +28,7 @@ class SerialEMUpkeep(SerialEMImaging):
     def __init__(self, sem: Any) -> None:
         super().__init__(sem)
         self._valves_found_open: bool | None = None
+        self._remembered_s: dict[str, float] = {}
 
     # dewars
 
@@ -126,12 +128,18 @@ class SerialEMUpkeep(SerialEMImaging):
     # memory
 
     def recall_s(self, name: str) -> float | None:
-        if not self._do("looking for a note", "IsVariableDefined", name):
-            return None
         try:
+            if not self._do("looking for a note", "IsVariableDefined", name):
+                return self._remembered_s.get(name)
             return float(self._do("reading a note", "GetVariable", name))
+        except ScopeError:
+            return self._remembered_s.get(name)
         except ValueError:  # another script's variable of that name
             return None
 
     def remember_s(self, name: str, seconds: float) -> None:
-        self._do("leaving a note", "SetPersistentVar", name, f"{seconds:.1f}")
+        self._remembered_s[name] = seconds
+        try:
+            self._do("leaving a note", "SetPersistentVar", name, f"{seconds:.1f}")
+        except ScopeError as err:  # this run knows, and the next one does it once too often
+            self.tell(f"Warning: {err}", Level.WARNING)

@@ -1,10 +1,11 @@
 import json
 import math
+import re
 
 import pytest
 from fake_scope import FakeScope, Stop
 
-from pacetomo.acquire import acquire_area, make_model
+from pacetomo.acquire import acquire_area, acquire_here, make_model
 from pacetomo.errors import (
     ImageNotSavedError,
     PaceError,
@@ -209,6 +210,54 @@ def test_the_microscope_is_left_as_it_was(scope):
     assert (scope.tilt, scope.focus, scope.open) == (1.5, -0.7, None)
 
 
+def test_why_an_area_failed_is_not_hidden_by_a_column_that_cannot_be_put_back(scope, monkeypatch):
+    def end():
+        raise ScopeError("the stage is stuck")
+
+    monkeypatch.setattr(scope, "end", end)
+    scope.fail["move_to_item", None, None] = ScopeError("the item is out of reach")
+    with pytest.raises(ScopeError, match="out of reach"):
+        acquire(scope)
+    assert any("the stage is stuck" in text for text in scope.told)
+    assert ("save_log", scope.folder_path / "area.log") in scope.calls
+
+
+def test_an_area_whose_column_cannot_be_put_back_says_so_in_the_end(scope, monkeypatch):
+    def end():
+        raise ScopeError("the stage is stuck")
+
+    monkeypatch.setattr(scope, "end", end)
+    with pytest.raises(ScopeError, match="the stage is stuck"):
+        acquire(scope)
+    assert journal(scope, "run_end")[-1]["state"] == "finished"
+
+
+def test_outside_serialem_a_script_ends_with_one_sentence():
+    with pytest.raises(SystemExit, match="ERROR: no module named serialem: start this script from SerialEM"):
+        acquire_here()
+
+
+def test_a_pause_or_upkeep_that_fails_costs_no_image(scope, monkeypatch):
+    pause, trouble = scope.wait, []
+
+    def wait(seconds):
+        if seconds == 7:
+            trouble.append(seconds)
+            raise ScopeError("waiting: SerialEM's Delay failed")
+        pause(seconds)
+
+    def slit(shift_um):
+        trouble.append(shift_um)
+        raise ScopeError("refining the slit failed")
+
+    monkeypatch.setattr(scope, "wait", wait)
+    monkeypatch.setattr(scope, "recall_s", slit)
+    acquire(scope, delayTilt=7, slitInterval=1)
+    assert {number: tilts_of(scope, number) for number in POINTS} == dict.fromkeys(POINTS, ORDER)
+    assert trouble.count(7) == len(ORDER) - 1 and len(trouble) > len(ORDER)
+    assert any("Delay failed" in line["text"] for line in journal(scope, "warning"))
+
+
 def test_an_earlier_log_is_kept_and_a_log_that_cannot_be_saved_costs_no_area(scope):
     (scope.folder_path / "area.log").write_text("earlier")
     scope.fail["save_log", None, None] = ScopeError("no log window")
@@ -224,6 +273,24 @@ def test_an_incomplete_run_keeps_its_state_and_says_so(scope):
     assert not read_run(scope.folder_path / "area_tgts_run01.txt").state.is_finished
     end = journal(scope, "run_end")[-1]
     assert end["state"] == "incomplete" and end["text"].startswith("13 of 15 images")
+
+
+ENDS = {
+    "dark": (("record", 3, 3), 5.0, "finished"),
+    "stage stops short": (("tilt_to", None, 6), 4.0, "finished"),
+    "stage does not move": (("tilt_to", None, 6), 3.0, "incomplete"),
+    "stage is busy": (("tilt_to", None, 6), ScopeError("the stage is busy"), "incomplete"),
+    "camera fails": (("record", 3, 3), ScopeError("the camera timed out"), "incomplete"),
+}
+
+
+@pytest.mark.parametrize(("where", "what", "state"), ENDS.values(), ids=ENDS.keys())
+def test_only_what_may_be_cured_keeps_a_run_from_being_finished(scope, where, what, state):
+    scope.fail[where] = what
+    acquire(scope, minCounts=10)
+    end = journal(scope, "run_end")[-1]
+    assert end["state"] == state and re.match(r"1\d of 15 images", end["text"])
+    assert read_run(scope.folder_path / "area_tgts_run01.txt").state.is_finished is (state == "finished")
 
 
 def test_a_run_without_an_image_has_failed(scope):

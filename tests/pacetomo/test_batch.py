@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,13 @@ def test_after_stop_nothing_is_asked_of_the_microscope(scope, tmp_path):
     assert row(tmp_path)[1] == "stopped" and len(scope.told) == before
 
 
+def test_stop_is_called_by_its_name(scope, tmp_path):
+    exited = type("SEMexited", (Exception,), {"__module__": "serialem"})
+    with pytest.raises(exited), area(scope):
+        raise exited
+    assert row(tmp_path)[1] == "stopped" and row(tmp_path)[7] == "ended by STOP"
+
+
 def test_a_defect_is_a_failure(scope, tmp_path):
     with pytest.raises(ZeroDivisionError), area(scope):
         raise ZeroDivisionError("a defect")
@@ -103,6 +111,22 @@ def test_a_script_that_died_is_seen_by_the_next(scope, tmp_path):
     other._record = other._record._replace(began="2999-01-01 00:00:00")
     with other:
         assert row(tmp_path)[1] == "died" and "item 7" in row(tmp_path)[7]
+
+
+def test_what_a_script_had_taken_when_it_died_is_in_the_summary(scope, tmp_path):
+    make_run(tmp_path, state="stopped")  # of an earlier day
+    journal = tmp_path / "area_tgts_run01.jsonl"
+    os.utime(journal, (0, 0))
+    area(scope).__enter__()
+    assert row(tmp_path)[1:3] == ("running", "-")
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if '"run_end"' not in line))
+    other = area(scope, "other_tgts.txt")
+    other._record = other._record._replace(began="2999-01-01 00:00:00")
+    with other:
+        cells = row(tmp_path)
+    assert cells[1:4] == ("died", "10 of 10", "2 of 2") and cells[6] == "as taken"
+    assert "item 7" in cells[7] and "pacetomo report area_tgts_run01.jsonl" in cells[7]
 
 
 def test_an_area_done_again_has_one_line_and_older_journals_do_not_count(scope, tmp_path):

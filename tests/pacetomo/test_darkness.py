@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pacetomo.darkness import BLACK, Brightness, share_of_beam
+from pacetomo.darkness import BLACK, BLACK_BESIDE_OTHERS, NEAR_ZERO_PER_S, Brightness, share_of_beam
 from pacetomo.schemes import Branch
 
 
@@ -12,7 +12,15 @@ def test_an_image_is_compared_with_the_one_before_on_its_branch():
     seen.note(1, Branch.UP, 80.0)
     assert (seen.expected_per_s(1, Branch.UP), seen.expected_per_s(1, Branch.DOWN)) == (80.0, 100.0)
     assert seen.is_black(1, Branch.UP, 0.9 * BLACK * 80) and not seen.is_black(1, Branch.UP, 1.1 * BLACK * 80)
-    assert seen.expected_per_s(2, Branch.UP) is None and not seen.is_black(2, Branch.UP, 0.0)
+    assert seen.expected_per_s(2, Branch.UP) is None
+
+
+def test_a_first_image_is_compared_with_those_of_the_others():
+    seen = Brightness()
+    assert seen.is_black(1, Branch.START, 0.0) and not seen.is_black(1, Branch.START, 1.1 * NEAR_ZERO_PER_S)
+    seen.note(1, Branch.START, 100.0)
+    assert seen.is_black(2, Branch.START, 0.9 * BLACK_BESIDE_OTHERS * 100)
+    assert not seen.is_black(2, Branch.START, 1.1 * BLACK_BESIDE_OTHERS * 100)
 
 
 def test_a_beam_that_fades_to_a_tenth_is_never_black():

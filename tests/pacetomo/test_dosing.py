@@ -71,7 +71,10 @@ def test_scaling_is_relative_to_the_start_tilt():
 )
 def test_a_series_adds_up_to_the_total_dose(total, rate, power, first_s, scaling):
     wanted = dosing(rate, totalDose=total, exposurePower=power, zeroExpTime=first_s, exposureScaling=scaling)
-    if total < (first_s + 40 * SHORTEST_S * 8) * rate:
+    if total < (first_s + 40 * SHORTEST_S) * rate:
+        assert wanted.seconds(START._replace(tilt_deg=0.0, branch=Branch.UP)) >= 2.0 * 0.99
+        assert wanted.missed_total() is not None
+    elif total < (first_s + 40 * SHORTEST_S * 8) * rate:
         assert wanted.series_dose(2) < (first_s + 40 * SHORTEST_S * 8) * rate
     else:
         assert wanted.series_dose(2) == pytest.approx(total, rel=1e-6)
@@ -90,6 +93,16 @@ def test_the_total_is_kept_within_limits(longest, shortest):
 def test_limits_win_over_the_total():
     assert dosing(1.0, totalDose=1000, maxExpTime=1.0).series_dose(2) == pytest.approx(41.0)
     assert dosing(1.0, totalDose=1, minExpTime=1.0).series_dose(2) == pytest.approx(41.0)
+    told = dosing(1.0, totalDose=1000, maxExpTime=1.0).missed_total()
+    assert told is not None and "41 e/Å²" in told and "1000" in told
+    assert dosing(1.0, totalDose=60).missed_total() is None and dosing(1.0).missed_total() is None
+
+
+def test_a_first_image_that_takes_up_the_total_leaves_the_others_as_record_is():
+    wanted = dosing(1.0, totalDose=60, zeroExpTime=100.0)
+    assert wanted.seconds(AT_60) == pytest.approx(2.0)
+    told = wanted.missed_total()
+    assert told is not None and "180 e/Å²" in told
 
 
 def test_a_total_waits_for_the_dose_rate():

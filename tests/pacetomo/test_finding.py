@@ -116,6 +116,47 @@ def test_the_tracking_target_is_not_moved_again_by_a_coarser_image(tmp_path):
     assert "area_tgt_001_view.mrc" not in looks(scope)
 
 
+def test_a_tracking_target_that_no_image_shows_is_not_looked_for_without_end(tmp_path):
+    scope = make_scope(tmp_path, view=True)
+    take, taken = scope.take, []
+
+    def take_at_most(area):
+        taken.append(area)
+        assert len(taken) < 20
+        return take(area)
+
+    scope.take = take_at_most
+    scope.fail["offset_from_file", None, None] = Missing("no correlation peak")
+    acquire(scope, previewAli=False)
+    assert taken == [Area.VIEW, Area.PREVIEW, Area.VIEW, Area.PREVIEW, Area.PREVIEW]
+    assert first_shifts(scope)[1] == XY(0.0, 0.0)
+
+
+def test_valves_that_close_while_targets_are_looked_for_are_waited_for(tmp_path):
+    scope = make_scope(tmp_path, points=OFF)
+    take, failed = scope.take, []
+
+    def refuse_first(area):
+        if not failed:
+            failed.append(area)
+            scope.valves = False
+            raise ScopeError("the column valves are closed")
+        return take(area)
+
+    scope.take = refuse_first
+    acquire(scope)
+    assert failed and scope.verbs() == ["open_valves"]
+    assert first_shifts(scope)[1] == pytest.approx(scope.points[1][:2])
+
+
+def test_a_camera_that_fails_behind_open_valves_is_not_asked_again(tmp_path):
+    scope = make_scope(tmp_path)
+    scope.fail["take", None, None] = ScopeError("the camera timed out")
+    with pytest.raises(ScopeError, match="timed out"):
+        acquire(scope)
+    assert [call[0] for call in scope.calls].count("take") == 1
+
+
 def test_without_a_preview_reference_the_tracking_target_is_found_in_view(tmp_path):
     scope = make_scope(tmp_path, view=True, points=OFF)
     (tmp_path / "area_tgt_001.mrc").unlink()

@@ -172,7 +172,7 @@ def test_autofocus_during_the_series_keeps_the_focus(tmp_path, settings, limit_u
         (tmp_path / name).mkdir()
         acquire_on(tmp_path / name, SAMPLE, stage=AXIS_OFF, **wide, **given)
     assert worst_off_um(tmp_path / "with", 3) < limit_um
-    assert worst_off_um(tmp_path / "without", 3) > 0.8
+    assert worst_off_um(tmp_path / "without", 3) > 0.65
 
 
 def test_the_place_beside_the_targets_stays_the_same_piece_of_sample(tmp_path):

@@ -239,3 +239,16 @@ def test_an_item_on_no_map_is_moved_to(tmp_path):
     warnings = [line["text"] for line in journal_of(grid.files) if line["event"] == "warning"]
     assert any("not inside any map" in text for text in warnings)
     assert len(saved(tmp_path / "r", 1)) == 5
+
+
+@pytest.mark.parametrize("shift_um", [(1.3, 1.3), (-1.4, 1.0)])
+def test_a_pattern_that_comes_down_between_holes_goes_to_one_of_them(tmp_path, shift_um):
+    """Farther from its own hole than half the way to the next one, as after the moves of some stages."""
+    grid = Grid(tmp_path, alignToP=True, size=1)
+    item = grid.session.navigator.items[-1]
+    x_um, y_um, z_um = item.floats("StageXYZ")
+    item.set("StageXYZ", f"{x_um + shift_um[0]} {y_um + shift_um[1]} {z_um}")
+    grid.acquire()
+    starts = grid.starts()
+    assert len(starts) == 9 and len({hole for hole, _ in starts}) == 9
+    assert max(distance for _, distance in starts) < 0.4

@@ -56,6 +56,22 @@ def test_longer_exposures_cost_time_and_dose():
     assert last == ["3", "-3.0°", "down", "2", "14.0", "2.5"]
 
 
+def test_tiles_cost_time_but_no_dose_of_one_place():
+    prices = Prices(2.0, 8.0, 5.0, 60.0, 10.0, record_s=1.0, tile_s=4.0)
+    plan = make_plan(STOPS, [1, 2])
+
+    def nine_but_for_tracking(exposure):
+        return 1 if exposure.target == 1 else 9
+
+    price = estimate(plan, prices, lambda _: 1.5, nine_but_for_tracking)
+    assert (price.exposures, price.images, price.images_per_target) == (6, 3 + 27, 3)
+    assert price.dose_per_target_e_per_a2 == pytest.approx(3 * 1.5 * 2.0)
+    assert price.total_s == pytest.approx(60 + 2 * 10 + 3 * 5 + 6 * 8 + 3 * 8 * 4 + 30 * 0.5)
+    assert price.describe().startswith("6 exposures (30 images with all tiles), 3 per target")
+    last = plan_table(plan, prices, 2, lambda _: 1.5, nine_but_for_tracking).splitlines()[-1].split()
+    assert last[3] == "10" and float(last[-1]) == pytest.approx(price.total_s / 60, abs=0.06)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -60,6 +60,9 @@ CASES = {
     "stage cannot tilt so far": ({"maxTilt": 75.0}, False, "the plan tilts to 75"),
     "range no multiple of the step": ({"maxTilt": 61.0}, False, "maxTilt 61"),
     "same sign of pretilt and start": ({"pretilt": 9.0, "startTilt": 9.0}, False, "same sign"),
+    "overfocus": ({"minDefocus": 3.0}, False, "overfocus, is wanted for target 1"),
+    "overfocus of the tracking target": ({"trackDefocus": 2.0}, False, "for target 1"),
+    "step beyond the range": ({"minDefocus": -3.0, "stepDefocus": 2.5}, False, "stepDefocus 2.5"),
 }
 
 
@@ -161,6 +164,16 @@ def test_each_fact_that_matters_is_told(tmp_path, fact, fatal, said):
     assert said in found[0].text and found[0].cure
 
 
+def test_a_focus_area_on_another_target_is_told(tmp_path):
+    """3 um along the axis; 0.9 um across it, which is nearer at high tilts."""
+    facts = replace(FACTS, **{**FACTS_OF_A_SOUND_MICROSCOPE, "focus_axis_um": 3.0})
+    found = problems(tmp_path, ssy=0.9, facts=facts)
+    assert [problem.fatal for problem in found] == [False] and "target 2 (at 0°)" in found[0].text
+    assert problems(tmp_path, ssy=0.9, facts=replace(facts, focus_axis_um=-3.0)) == []
+    assert problems(tmp_path, ssy=1.5, facts=facts) == []
+    assert "target 2 (at 51°)" in problems(tmp_path, ssy=1.5, facts=facts, addAF=True)[0].text
+
+
 def test_without_beam_tilt_compensation_its_calibration_does_not_matter(tmp_path):
     facts = replace(FACTS, **{**FACTS_OF_A_SOUND_MICROSCOPE, "is_coma_calibrated": False})
     assert problems(tmp_path, facts=facts, beamTiltComp=False) == []
@@ -198,7 +211,9 @@ def test_a_reference_that_is_no_image_is_told(tmp_path):
 def test_the_simulated_microscope_tells_all_facts(tmp_path):
     world = make_world("lamella", "krios", 0, "kinematic", tmp_path / "truth.jsonl")
     facts = SerialEMScope(make_module(Session(world, tmp_path))).facts()
-    assert facts.beam_um == pytest.approx(1.2, abs=0.01) and facts.field_um == pytest.approx((0.77, 0.547), abs=0.01)
+    assert facts.beam_um == pytest.approx(1.2, abs=0.01) and facts.field_um == pytest.approx(
+        (0.77, 0.547), abs=0.01
+    )
     assert (facts.is_coma_calibrated, facts.writes_mdoc, facts.is_mrc, facts.saves_frames) == (True,) * 4
     assert facts.axis_offset_um not in (None, 0.0) and facts.frame_folder
     assert None not in vars(facts).values()

@@ -15,6 +15,7 @@ from mock_serialem.sim.truth import TruthLog
 from mock_serialem.sim.world import World, WorldConfig
 from pacetomo.acquire import acquire_area
 from pacetomo.area_files import AreaFiles
+from pacetomo.errors import PlanError
 from pacetomo.files.mdoc import read_mdoc
 from pacetomo.rehearse import Rehearsal, choose_targets, open_session
 from pacetomo.scope.serialem_scope import SerialEMScope
@@ -223,10 +224,13 @@ def test_the_magnification_is_back_when_the_image_fails(tmp_path):
     assert set(others) == {64000}
 
 
-def test_an_impossible_magnification_ends_the_target_and_not_the_others(tmp_path):
-    run = Run(tmp_path, trackMag=34567).acquire()
-    assert not run.saved(1) and len(run.saved(2)) == 7
-    assert "magnification" in run.journal("skip")[0]["reason"]
+@pytest.mark.parametrize("settings", [{}, {"trackUseTrial": True}])
+def test_an_impossible_magnification_is_refused_before_the_first_electron(tmp_path, settings):
+    run = Run(tmp_path, trackMag=34567, **settings)
+    exposed = [line for line in run.log.events if line["event"] == "exposure"]
+    with pytest.raises(PlanError, match="trackMag 34567 cannot be used"):
+        run.acquire()
+    assert [line for line in run.log.events if line["event"] == "exposure"] == exposed
     assert_as_before(run)
 
 

@@ -177,7 +177,90 @@ def test_saving_is_tried_again_and_then_says_what_was_spent(tmp_path):
     with pytest.raises(ImageNotSavedError, match="file is locked") as caught:
         SerialEMScope(sem).record("a")
     assert caught.value.dose_e_per_a2 == 3.0
-    assert [call[0] for call in sem.calls].count("S") == 3 and [call[0] for call in sem.calls].count("R") == 1
+    names = [call[0] for call in sem.calls]
+    assert names.count("S") == 6 and names.count("R") == 1
+    assert sum(call[1] for call in sem.calls if call[0] == "Delay") == 60.0
+
+
+@pytest.mark.parametrize("command", ["Delay", "ImageConditions"])
+def test_an_image_that_is_lost_is_told_of_whatever_else_fails(command):
+    """Any other kind of error would read as if nothing had been exposed."""
+    answers = {**IMAGE, command: Sem.SEMerror("busy")}
+    with pytest.raises(ImageNotSavedError, match="file is locked"):
+        SerialEMScope(Sem(S=Sem.SEMerror("file is locked"), **answers)).record("a")
+
+
+def test_what_cannot_be_set_aside_is_told_from_a_series_that_is_no_longer_open(tmp_path):
+    sem = Sem(**IMAGE)
+    scope = SerialEMScope(sem)
+    scope.open_series(tmp_path / "a.mrc")
+    locked = "b.mrc"
+
+    def open_new(path):
+        if path.endswith(locked):
+            raise Sem.SEMerror("locked")
+
+    sem.answers["OpenNewFile"] = open_new
+    with pytest.raises(ImageNotSavedError, match=r"opening b\.mrc.*locked"):
+        scope.set_aside(tmp_path / "b.mrc")
+    locked = "a.mrc"
+    with pytest.raises(ScopeError, match=r"opening a\.mrc.*locked"):
+        scope.set_aside(tmp_path / "b.mrc")
+
+
+def test_an_image_that_is_in_the_stack_is_not_saved_again(tmp_path):
+    """Its metadata may be what could not be written: the stack is the witness."""
+    sections = [4.0]
+
+    def save(_buffer):
+        sections[0] += 1.0
+        raise Sem.SEMerror("the mdoc is locked")
+
+    (tmp_path / "a.mrc").write_bytes(b"x")
+    sem = Sem(S=save, ReportFileZsize=lambda: sections[0], **IMAGE)
+    scope = SerialEMScope(sem)
+    scope.open_series(tmp_path / "a.mrc")
+    assert scope.record("a")[1] == 4 and sections == [5.0]
+    sem.answers["S"] = Sem.SEMerror("the stack is locked")
+    with pytest.raises(ImageNotSavedError, match="the stack is locked"):
+        scope.record("a")
+
+
+@pytest.mark.parametrize("command", ["Echo", "SetStatusLine", "SetNextLogOutputStyle", "IsVersionAtLeast"])
+def test_what_cannot_be_shown_ends_nothing(command):
+    sem = Sem(IsVersionAtLeast=1.0)
+    sem.answers[command] = Sem.SEMerror("no window")
+    scope = SerialEMScope(sem)
+    scope.tell("careful", Level.WARNING)
+    scope.show_progress("half way")
+    shown = [call for call in sem.calls if call[0] in ("Echo", "SetStatusLine")]
+    assert shown == [("Echo", "careful"), ("SetStatusLine", 1, "half way")]
+
+
+def test_a_clock_that_fails_for_once_goes_on_by_this_computers():
+    sem = Sem(ReportTickTime=100.0)
+    scope = SerialEMScope(sem)
+    assert scope.clock_s() == 100.0
+    sem.answers["ReportTickTime"] = Sem.SEMerror("busy")
+    assert 100.0 < scope.clock_s() < 160.0
+    with pytest.raises(ScopeError, match="busy"):
+        SerialEMScope(sem).clock_s()
+
+
+def test_beam_tilt_is_put_back_at_a_second_try(tmp_path):
+    """What stays would be added to by the compensation of the next image."""
+    tries = []
+
+    def restore():
+        tries.append(1)
+        if len(tries) == 1:
+            raise Sem.SEMerror("busy")
+
+    sem = Sem(RestoreBeamTilt=restore, SpecimenToISMatrix=IDENTITY, SetImageShift=0.0, **IMAGE)
+    scope = SerialEMScope(sem)
+    scope.aim(XY(1.0, 0.0), -5.0, True)
+    scope.record("a")
+    assert len(tries) == 2 and not [call for call in sem.calls if call[0] == "Echo"]
 
 
 def test_a_saved_image_is_not_lost_for_a_report_that_fails():
@@ -226,6 +309,24 @@ def test_prior_dose_accounts_are_set_and_then_added_to():
     assert [call[1] for call in sem.calls if call[0] == "AreaForCumulRecordDose"] == [1, 2, 1, 1]
 
 
+def test_doses_beyond_serialems_accounts_are_set_anew_each_time():
+    sem = Sem()
+    scope = SerialEMScope(sem)
+    for account, dose in ((249, 3.0), (250, 5.0), (900, 2.0)):
+        scope.set_prior_dose(account, dose)
+    told = [call for call in sem.calls if call[0] in ("AreaForCumulRecordDose", "AccumulateRecordDose")]
+    assert [call[1] for call in told] == [249, 3.0, 250, -1.0, 5.0, 250, -1.0, 2.0]
+
+
+def test_the_cameras_axes_have_no_scale():
+    turn = math.radians(30)
+    c, s = 0.002 * math.cos(turn), 0.002 * math.sin(turn)
+    axes = SerialEMScope(Sem(CameraToSpecimenMatrix=(c, s, -s, c))).camera_axes()
+    right, up = axes.apply(XY(1.0, 0.0)), axes.apply(XY(0.0, 1.0))
+    assert right == pytest.approx((math.cos(turn), -math.sin(turn)))
+    assert up == pytest.approx((math.sin(turn), math.cos(turn)))
+
+
 def test_everything_else_is_restored_when_one_thing_cannot_be():
     sem = Sem(
         ReportLowDose=(1.0, 0.0),
@@ -252,6 +353,31 @@ def test_everything_else_is_restored_when_one_thing_cannot_be():
         assert done in sem.calls
 
 
+def test_a_column_that_was_busy_for_a_moment_is_put_back_all_the_same():
+    sem = Sem(
+        ReportLowDose=(1.0, 0.0),
+        ReportProperty=25.0,
+        ReportDefocus=-0.4,
+        ReportTargetDefocus=-4.0,
+        ReportTiltAngle=2.0,
+        IsVersionAtLeast=1.0,
+        ReportImageShift=(1.5, -0.5),
+    )
+    scope = SerialEMScope(sem)
+    scope.begin(20.0)
+    sem.calls.clear()
+    refusals = [Sem.SEMerror("busy")]
+
+    def tilt(_deg):
+        if refusals:
+            raise refusals.pop()
+
+    sem.answers["TiltTo"] = tilt
+    scope.end()
+    assert sem.calls.count(("TiltTo", 2.0)) == 2
+    assert [call[0] for call in sem.calls].count("SetDefocus") == 1
+
+
 @pytest.mark.parametrize(("version", "styled"), [(1.0, True), (0.0, False)])
 def test_colours_only_where_serialem_has_them(version, styled):
     sem = Sem(IsVersionAtLeast=version)
@@ -270,6 +396,52 @@ def test_a_stack_is_opened_if_it_is_there_and_made_if_not(tmp_path):
     opened = [call for call in sem.calls if call[0].startswith("Open")]
     assert opened == [("OpenOldFile", str(full)), ("OpenNewFile", str(empty)), ("OpenNewFile", str(new))]
     assert full.exists() and not empty.exists()
+
+
+def test_a_stack_that_cannot_be_closed_is_told_of_and_ends_nothing(tmp_path):
+    sem = Sem(CloseFile=Sem.SEMerror("busy"), IsVersionAtLeast=0.0)
+    scope = SerialEMScope(sem)
+    scope.open_series(tmp_path / "a.mrc")
+    scope.close_series()
+    assert sem.calls[-1][0] == "Echo" and "CloseFile failed (busy)" in sem.calls[-1][1]
+    assert scope.open_series(tmp_path / "b.mrc") == 0
+
+
+def test_a_stack_whose_sections_cannot_be_counted_does_not_stay_open(tmp_path):
+    (tmp_path / "full.mrc").write_bytes(b"x")
+    sem = Sem(ReportFileZsize=Sem.SEMerror("busy"))
+    scope = SerialEMScope(sem)
+    with pytest.raises(ScopeError, match="busy"):
+        scope.open_series(tmp_path / "full.mrc")
+    assert sem.calls[-1] == ("CloseFile",)
+    scope.close_series()
+    assert sem.calls.count(("CloseFile",)) == 1
+
+
+def test_an_empty_file_that_another_program_holds_is_a_fault_of_the_microscope(tmp_path, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "empty.mrc").touch()
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ScopeError, match=r"empty\.mrc is empty and cannot be removed \(Permission denied"):
+        SerialEMScope(Sem()).open_series(tmp_path / "empty.mrc")
+
+
+def test_a_stack_that_is_held_for_a_moment_is_opened_then(tmp_path):
+    refusals = [Sem.SEMerror("locked")] * 3
+
+    def open_new(_path):
+        if refusals:
+            raise refusals.pop()
+
+    sem = Sem(OpenNewFile=open_new)
+    scope = SerialEMScope(sem)
+    assert scope.open_series(tmp_path / "new.mrc") == 0
+    assert sum(call[1] for call in sem.calls if call[0] == "Delay") == 14.0
+    sem.answers["OpenNewFile"] = Sem.SEMerror("no such folder")
+    with pytest.raises(ScopeError, match="no such folder"):
+        scope.open_series(tmp_path / "other.mrc")
 
 
 def test_without_low_dose_nothing_begins():

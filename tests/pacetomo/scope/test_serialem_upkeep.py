@@ -187,3 +187,18 @@ def test_set_aside_keeps_the_stack_that_is_open(scope, session, tmp_path):
         (line["file"], line["section"]) for line in session.world.truth.events if line["event"] == "saved"
     ]
     assert files == [("a.mrc", 0), ("a.mrc", 1), ("r.mrc", 0), ("r.mrc", 1), ("a.mrc", 2)]
+
+
+@pytest.mark.parametrize("command", ["SetPersistentVar", "IsVariableDefined", "GetVariable"])
+def test_what_cannot_be_kept_between_scripts_is_known_in_this_one(session, command):
+    sem = make_module(session)
+    scope = SerialEMScope(sem)
+    scope.switch_off_message_boxes()
+
+    def fail(*arguments):
+        raise sem.SEMerror("busy")
+
+    setattr(sem, command, fail)
+    assert scope.recall_s("paceLastSlit") is None
+    scope.remember_s("paceLastSlit", 120.0)
+    assert scope.recall_s("paceLastSlit") == 120.0
