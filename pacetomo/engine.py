@@ -203,7 +203,8 @@ class Acquisition:
             self._tiling.expect_rest(exposure)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
             tracks = exposure.target == self._role.holder
-            found = self._sighting.offset_um(exposure, reference, taken.shot, tracks)
+            region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
+            found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
             fit = self._fit_ctf(exposure, focus_um)
             self._model.observe(
                 Observation(
@@ -221,7 +222,9 @@ class Acquisition:
         finally:
             self._taking.close()
         compared = reference is not None
-        look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, found, compared, tracks)
+        # What counts against a target is how far it is from where it was expected to be found.
+        away_um = found if found is None or region is None else found.minus(region.centre_um)
+        look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, away_um, compared, tracks)
         verdict = self._watch.judge(look)
         tiles: list[dict[str, Any]] = []
         try:

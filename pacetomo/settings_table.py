@@ -312,7 +312,13 @@ class Settings:
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
     )
     tracker: str = setting(
-        "single", "", None, None, "model that predicts where targets move", choices=("single", "joint")
+        "single",
+        "",
+        None,
+        None,
+        "model that predicts where targets move: each for itself, or all together (then dataPoints, ignoreNegStart, "
+        "taOffsetPos and taOffsetNeg have no effect)",
+        choices=("single", "joint"),
     )
 
     # montage

@@ -11,9 +11,13 @@ from pacetomo.plan import Exposure
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing, Shot
 from pacetomo.taking import Taking
+from pacetomo.tracking import Region
 
 TRACKING_REACH = 0.75
 """Share of the image's shorter side by which the tracking target may be off and still be followed."""
+
+SURE = 4.0
+"""Standard deviations within which a target is looked for."""
 
 
 class Sighting:
@@ -34,7 +38,12 @@ class Sighting:
         self._books = books
 
     def offset_um(
-        self, exposure: Exposure, reference: tuple[int, XY] | None, shot: Shot, tracks: bool
+        self,
+        exposure: Exposure,
+        reference: tuple[int, XY] | None,
+        shot: Shot,
+        tracks: bool,
+        region: Region | None = None,
     ) -> XY | None:
         """Where the target is seen in the image just taken, from where it was aimed at; None if that cannot be told.
 
@@ -52,6 +61,8 @@ class Sighting:
             What the image is like.
         tracks : bool
             Whether the target is followed wherever it went.
+        region : Region, optional
+            Where it is expected; the search goes as far as that if need be.
         """
         travelled_um = self._taking.travelled_um(exposure)
         if reference is None:
@@ -61,6 +72,10 @@ class Sighting:
         if tracks:
             # It must be followed wherever the stage went, as far as two images have enough in common to tell.
             limit_um = max(limit_um, TRACKING_REACH * min(shot.field_um))
+        if region is not None:
+            centre_um = region.centre_um.minus(off_centre_um).minus(travelled_um)
+            reach_um = centre_um.length + SURE * region.sigma_um.length
+            limit_um = max(limit_um, min(reach_um, TRACKING_REACH * min(shot.field_um)))
         offset = self._taking.offset(exposure, section, limit_um)
         if isinstance(offset, Missing):
             self._books.warn(f"alignment not used ({offset.reason})", exposure)

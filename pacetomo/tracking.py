@@ -55,6 +55,16 @@ class Aim(NamedTuple):
     sigma_rise_um: float
 
 
+class Region(NamedTuple):
+    """Where an alignment should find a target: residual (specimen plane, µm) and its standard deviation.
+
+    It is off the centre where a model believes that the chain of alignments is off by something.
+    """
+
+    centre_um: XY
+    sigma_um: XY
+
+
 class Observation(NamedTuple):
     """What one exposure showed.
 
@@ -98,6 +108,9 @@ class TrackingModel(Protocol):
 
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Where the target is expected."""
+
+    def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
+        """Where an alignment at the present aim should find the target; None if the model expects it in the centre."""
 
     def follow(self, target: int | None) -> None:
         """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt.
@@ -228,6 +241,10 @@ class SingleTargetModel:
         rise = height_um(n0_um, track.z0_um, tilt_deg) - height_um(n0_um, track.z0_um, self._start_tilt_deg)
         sigma = self._sigma_um(track, tilt_deg)
         return Aim(shift, rise, sigma, 0.1 + 0.1 * abs(rise))
+
+    def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
+        """No expectation of its own."""
+        return None
 
     def follow(self, target: int | None) -> None:
         """Take the shift of another target for the common one; at this tilt there is none before it is seen."""

@@ -43,7 +43,7 @@ acquire_here(
     # --- tracking
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
     # minCounts=0,  # counts per second; a darker target ends on that branch
-    # tracker="single",
+    # tracker="single",  # or "joint"
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
     # --- targets as small montages

@@ -1,0 +1,352 @@
+"""What is believed of stage and targets, and how one image changes it.
+
+A tilt is kept as a list of its images beside the belief at its begin, so that it can be gone through again when its
+measurements have contradicted what was believed of the first of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.joint.adaptation import (
+    CHAIN_SHARE,
+    DEFOCUS_NOISE_UM,
+    IMAGE_SHARE,
+    NoiseScale,
+    Scatter,
+)
+from pacetomo.joint.consensus import FALSE_PEAK, GATE, Deviations, doubt_after, huber_factor, judge
+from pacetomo.joint.motion import Motion, Stars
+from pacetomo.joint.priors import SLIP_UM
+from pacetomo.joint.rows import OWN_D, OWN_E, Geometry, Moment, own_spread
+from pacetomo.joint.star import Floats, Ray, Row, Star
+from pacetomo.schemes import Branch
+
+DEFOCUS_GATE = 12.0
+"""Chi-square beyond which a measured defocus is not believed."""
+
+KEPT_UM = 0.06
+"""A first image that is off by less than this shows the place that the series keeps to.
+
+Going back to the Preview's place would set the first image, which has seen the least dose, apart from all others.
+"""
+
+FOCUS_SLIP_UM = 0.5
+AGREE_UM = 0.5
+"""A height that all targets have taken on: how far two measurements of it may differ, and how much it may be."""
+
+
+class Image(NamedTuple):
+    """One exposure: shift set, residual found (None: not aligned), rise it showed (None: no defocus), minutes."""
+
+    target: int
+    applied_um: XY
+    residual_um: Optional[XY]  # noqa: UP045 - evaluated at run time on Python 3.9
+    rise_um: Optional[float]  # noqa: UP045
+    minutes: float
+
+
+class Outlook(NamedTuple):
+    """Where a target is expected: x, y and rise (µm), and their variances."""
+
+    shift_um: XY
+    rise_um: float
+    variance_um2: XY
+    rise_variance_um2: float
+
+
+class _Taken(NamedTuple):
+    """An image with its rows, for going through a tilt again."""
+
+    image: Image
+    x_row: Row
+    yz_rows: Row
+    predicted_um: XY
+    predicted_rise_um: float
+
+
+class Belief:
+    """Posterior over everything in the equations of `pacetomo.joint`.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    level_deg : float
+        Tilt at which the sample is level across the axis; noise grows away from it.
+    """
+
+    def __init__(self, geometry: Geometry, level_deg: float) -> None:
+        self.geometry = geometry
+        self.noise = NoiseScale(level_deg)
+        self.motion = Motion(geometry.start_tilt_deg)
+        self.tilt_deg, self.branch = geometry.start_tilt_deg, Branch.START
+        self._moved = XY(0.0, 0.0)
+        self._doubt: dict[int, float] = {}
+        self._taken: list[_Taken] = []
+        self._believed: list[bool] = []
+        self._contrary_um: float | None = None
+        self._knows_focus = False
+        self._stars = Stars(Star(self.motion.x_prior()), Star(self.motion.yz_prior()))
+        chain_um2 = IMAGE_SHARE * self.noise.standard_um2(geometry.start_tilt_deg)
+        for target, start in geometry.starts.items():
+            self._stars.x.set_ray(target, Ray.fresh(own_spread(start, chain_um2, rough=False)))
+            self._stars.yz.set_ray(target, Ray.fresh(own_spread(start, chain_um2, rough=True)))
+        self._before = self._stars.copy()
+        self._ahead: tuple[tuple[float, Branch, int], Stars] | None = None
+
+    # where targets are expected
+
+    def outlook(
+        self, target: int, tilt_deg: float, branch: Branch, minutes: float, *, as_found: bool = False
+    ) -> Outlook:
+        """Where a target is at a tilt, visited or not, or, with `as_found`, where an alignment will find it.
+
+        The one differs from the other by the error of the chain of alignments, which is part of the belief.
+        """
+        if branch is Branch.START or self._is_here(tilt_deg, branch):
+            stars, stops = self._stars, len(self.motion.stops)
+        else:
+            stars, stops = self._looking_ahead(tilt_deg, branch), len(self.motion.stops) + 1
+        stop = None if branch is Branch.START else stops - 1
+        at = Moment(tilt_deg, branch, stop, minutes)
+        x_row, yz_rows = (
+            self.geometry.x_row(target, at, stops),
+            self.geometry.yz_rows(target, at, stops),
+        )
+        scatter_um2 = 0.0
+        if as_found:
+            scatter_um2 = self.noise.variance_um2(target, tilt_deg)
+            if branch is not Branch.START:
+                x_row.own[0, OWN_E[branch]] = yz_rows.own[0, OWN_E[branch]] = 1.0
+        x, yz = stars.x.expect(target, x_row), stars.yz.expect(target, yz_rows)
+        shift, rise = self._predicted(target, tilt_deg)
+        if (
+            not self._knows_focus
+        ):  # y alone cannot tell the axis from the stage's motion: it shall not drive the focus
+            rise -= float(yz_rows.common[1, :3] @ stars.yz.mean[:3])
+        return Outlook(
+            shift.plus(XY(float(x.mean[0]), float(yz.mean[0]))),
+            rise + float(yz.mean[1]),
+            XY(float(x.covariance[0, 0]) + scatter_um2, float(yz.covariance[0, 0]) + scatter_um2),
+            float(yz.covariance[1, 1]),
+        )
+
+    def height_error_um(self, target: int) -> float:
+        """How much higher a target is, across the beam's axis at the start tilt, than the geometry says."""
+        at = Moment(self.geometry.start_tilt_deg, Branch.START, None, 0.0)
+        row = self.geometry.yz_rows(target, at, len(self.motion.stops))
+        common = row.common[1:].copy()
+        common[0, 2], common[0, 8] = (
+            1.0,
+            0.0,
+        )  # with the height of all over the axis, without the error of the focus
+        return float(self._stars.yz.expect(target, Row(common, row.own[1:])).mean[0])
+
+    def _is_here(self, tilt_deg: float, branch: Branch) -> bool:
+        return branch is self.branch and abs(tilt_deg - self.tilt_deg) < 1e-3
+
+    def _looking_ahead(self, tilt_deg: float, branch: Branch) -> Stars:
+        key = (tilt_deg, branch, len(self._taken) + 1000 * len(self.motion.stops))
+        if self._ahead is None or self._ahead[0] != key:
+            stars = self._stars.copy()
+            self.motion.resolve(stars, self.motion.stop(tilt_deg, branch))
+            self._ahead = (key, stars)
+        return self._ahead[1]
+
+    def _predicted(self, target: int, tilt_deg: float) -> tuple[XY, float]:
+        shift, rise = self.geometry.predicted(target, tilt_deg)
+        return shift.plus(self._moved), rise
+
+    # going on
+
+    def visit(self, tilt_deg: float, branch: Branch) -> None:
+        """Learn from the tilt that has ended, and begin another one."""
+        self._settle()
+        self.tilt_deg, self.branch = tilt_deg, branch
+        if branch is not Branch.START:
+            self.motion.visit(tilt_deg, branch)
+        self.motion.resolve(self._stars)
+        self._before = self._stars.copy()
+
+    def take(self, image: Image) -> bool:
+        """Learn from an image at the present tilt; whether its alignment is believed."""
+        at = Moment(self.tilt_deg, self.branch, self._stop_number(), image.minutes)
+        shift, rise = self._predicted(image.target, self.tilt_deg)
+        stops = len(self.motion.stops)
+        taken = _Taken(
+            image,
+            self.geometry.x_row(image.target, at, stops),
+            self.geometry.yz_rows(image.target, at, stops),
+            shift,
+            rise,
+        )
+        self._taken.append(taken)
+        self._believed.append(self._absorb(taken, None))
+        self._absorb_defocus(taken)
+        if image.residual_um is not None and not self._believed[-1] and self.branch is not Branch.START:
+            self._reconsider()
+        return self._believed[-1]
+
+    def moved(self, shift_um: XY, sigma_um: float) -> None:
+        """All targets are seen elsewhere from the next tilt on, by so much with such an uncertainty."""
+        self._moved = self._moved.plus(shift_um)
+        self.motion.move_all(sigma_um)
+
+    def _stop_number(self) -> int | None:
+        return None if self.branch is Branch.START else len(self.motion.stops) - 1
+
+    # one image
+
+    def _absorb(self, taken: _Taken, believe: bool | None) -> bool:
+        """Take in an alignment; `believe` None lets the gate decide."""
+        image = taken.image
+        at_start = self.branch is Branch.START
+        apart, rows = self._apart(taken), self._measured_rows(taken)
+        noise = IMAGE_SHARE * self.noise.variance_um2(image.target, self.tilt_deg)
+        if not at_start:
+            self._lengthen_chain(image.target, CHAIN_SHARE / IMAGE_SHARE * noise)
+        if at_start and image.residual_um is not None and image.residual_um.length <= KEPT_UM:
+            self._begin_at_start(taken, image.residual_um)
+            return True
+        if image.residual_um is not None and believe is not False:
+            chi_square = 0.0
+            for star, row, value in zip(self._stars, rows, apart):
+                expected = star.expect(image.target, row)
+                chi_square += (value - expected.mean[0]) ** 2 / (expected.covariance[0, 0] + noise)
+            if believe or chi_square <= GATE:
+                wide = np.array([[noise * huber_factor(float(chi_square))]])
+                for star, row, value in zip(self._stars, rows, apart):
+                    star.update(image.target, row, np.array([value]), wide)
+                return True
+        self._begin_chain(taken, noise)
+        return False
+
+    def _apart(self, taken: _Taken) -> XY:
+        """Where the target was found, or taken to be, less the geometry's prediction."""
+        return taken.image.applied_um.plus(taken.image.residual_um or XY(0.0, 0.0)).minus(taken.predicted_um)
+
+    def _measured_rows(self, taken: _Taken) -> tuple[Row, Row]:
+        """Rows of a measured position: of the true one, with the error of the chain."""
+        rows = []
+        for row in (taken.x_row, Row(taken.yz_rows.common[:1], taken.yz_rows.own[:1])):
+            own = row.own.copy()
+            if self.branch is not Branch.START:
+                own[0, OWN_E[self.branch]] = 1.0
+            rows.append(Row(row.common, own))
+        return rows[0], rows[1]
+
+    def _lengthen_chain(self, target: int, variance_um2: float) -> None:
+        for star in self._stars:
+            star.set_ray(target, star.ray(target).with_step(OWN_E[self.branch], variance_um2))
+
+    def _begin_chain(self, taken: _Taken, noise: float) -> None:
+        """Let the chain begin with this image, at the place where the target was taken to be."""
+        if self.branch is Branch.START:  # the target is what this image shows, whatever it was compared with
+            self._begin_at_start(taken, taken.image.residual_um or ORIGIN)
+            return
+        target, entry = taken.image.target, OWN_E[self.branch]
+        for star, row, value in zip(self._stars, (taken.x_row, taken.yz_rows), self._apart(taken)):
+            single = Row(row.common[:1], row.own[:1])
+            star.set_ray(target, star.ray(target).redefined(entry, float(value), single, noise))
+
+    def _begin_at_start(self, taken: _Taken, residual_um: XY) -> None:
+        """Take the place that this image shows for the target; chains begin with the residual it was given."""
+        target = taken.image.target
+        apart = taken.image.applied_um.minus(taken.predicted_um)
+        for star, row, value, begins in zip(self._stars, (taken.x_row, taken.yz_rows), apart, residual_um):
+            own = row.own[:1].copy()
+            own[0, OWN_D] = 0.0
+            ray = star.ray(target).redefined(OWN_D, float(value), Row(row.common[:1], own), 1e-12)
+            ray.offset[1:3] = begins
+            star.set_ray(target, ray)
+
+    def _absorb_defocus(self, taken: _Taken) -> None:
+        """Take in a measured height; two in a row that contradict alike show that all have risen or sunk."""
+        image = taken.image
+        if image.rise_um is None:
+            return
+        self._knows_focus = True
+        row = Row(taken.yz_rows.common[1:], taken.yz_rows.own[1:])
+        noise = np.array([[(DEFOCUS_NOISE_UM * self.noise.stretch(self.tilt_deg)) ** 2]])
+        measured = np.array([image.rise_um - taken.predicted_rise_um])
+        expected = self._stars.yz.expect(image.target, row)
+        apart_um = float(measured[0] - expected.mean[0])
+        if apart_um**2 <= DEFOCUS_GATE * float(expected.covariance[0, 0] + noise[0, 0]):
+            self._contrary_um = None
+        elif self._contrary_um is not None and abs(apart_um - self._contrary_um) < AGREE_UM:
+            self._contrary_um = None
+            self.motion.slip_in_focus(FOCUS_SLIP_UM)
+            self.motion.resolve(self._stars)
+        else:
+            self._contrary_um = apart_um
+            return
+        self._stars.yz.update(image.target, row, measured, noise)
+
+    # a whole tilt
+
+    def _reconsider(self) -> None:
+        """Find the most probable account of the tilt so far; go through it again if that is another one."""
+        aligned = [n for n, taken in enumerate(self._taken) if taken.image.residual_um is not None]
+        x, y = self._scatter(aligned, self._before)
+        doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
+        scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
+        verdict = judge(
+            Deviations(
+                np.stack([x.apart, y.apart], axis=1), x.predicted, y.predicted, x.noise_um2 * scale**2, doubt
+            )
+        )
+        believed = [False] * len(self._taken)
+        for n, value in zip(aligned, verdict.believed):
+            believed[n] = value
+        if believed == self._believed and self.motion.has_slipped == verdict.slipped:
+            return
+        self.motion.slip(SLIP_UM if verdict.slipped else None)
+        self._stars = self._before.copy()
+        self.motion.resolve(self._stars)
+        self._believed = believed
+        for taken, value in zip(self._taken, believed):
+            self._absorb(taken, value)
+            self._absorb_defocus(taken)
+
+    def _settle(self) -> None:
+        """Learn scales, noise and whom to doubt from the tilt that has ended."""
+        for taken, believed in zip(self._taken, self._believed):
+            if taken.image.residual_um is not None:
+                target = taken.image.target
+                self._doubt[target] = doubt_after(self._doubt.get(target, FALSE_PEAK), believed)
+        if self.motion.stops and self.branch is not Branch.START:
+            before = self._before
+            if self.motion.has_slipped:
+                before = before.copy()
+                self.motion.resolve(before)
+            believed_ones = [n for n, value in enumerate(self._believed) if value]
+            if len(believed_ones) > 1:
+                self.noise.learn(list(self._scatter(believed_ones, before)))
+            self.motion.step_scales(self._stars)
+        self._taken, self._believed = [], []
+
+    def _scatter(self, chosen: Sequence[int], stars: Stars) -> tuple[Scatter, Scatter]:
+        """Deviations in x and y of some of the tilt's images from a belief."""
+        targets = [self._taken[n].image.target for n in chosen]
+        standard = self.noise.standard_um2(self.tilt_deg)
+        scatters = []
+        for axis, star in enumerate(stars):
+            through, means, own, apart = [], [], [], []
+            for n in chosen:
+                taken = self._taken[n]
+                row = self._measured_rows(taken)[axis]
+                ray = star.ray(taken.image.target).widened(row.common.shape[1])
+                through.append((row.common + row.own @ ray.slope)[0])
+                means.append(float((row.own @ ray.offset)[0]))
+                own.append(float((row.own @ ray.spread @ row.own.T)[0, 0]))
+                apart.append(self._apart(taken)[axis])
+            levers = np.array(through)
+            predicted: Floats = levers @ star.covariance @ levers.T + np.diag(own)
+            scatters.append(
+                Scatter(targets, np.array(apart) - levers @ star.mean - np.array(means), predicted, standard)
+            )
+        return scatters[0], scatters[1]

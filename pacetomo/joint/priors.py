@@ -1,0 +1,102 @@
+"""What is believed before anything is measured: the stage's motion, its scales, and the errors of the geometry.
+
+The motion u(j) of one axis is a Gaussian process over the tilts visited, zero at the start tilt:
+
+smooth part   standard deviation A far from the start, correlated over some 45 and 18 degrees, common to the branches;
+branch part   the same with 0.4 A, each branch for itself;
+jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
+walk          steps of 0.35 sigma along a branch, which stay;
+jump          of the whole second branch against the first, when the direction changes for the first time;
+slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
+
+Lengths are µm, tilts degrees from the start tilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pacetomo.joint.star import Floats
+
+SMOOTH = ((0.8, 45.0), (0.2, 18.0))
+"""Shares of the variance and correlation lengths (degrees) of the smooth part."""
+
+BRANCH_SHARE = 0.4
+WALK_SHARE = 0.35
+CHANGE_FACTOR = 1.5
+JUMP_UM = 0.4
+SLIP_UM = 1.0
+
+LOG_SPREAD = 0.7
+"""Standard deviation of the logarithm of A and sigma about their usual values."""
+
+LADDER = 2.0**0.5
+"""Ratio of neighbouring values of A or sigma that are compared."""
+
+
+class Stop(NamedTuple):
+    """One visit of a tilt away from the start.
+
+    `phi_deg` is the tilt less the start tilt; `side` +1 for the branch above it, -1 below; `place` counts the visits
+    of that branch from 1; `turned` tells that the visit before was of the other branch; `is_second` that its branch
+    was the second to begin.
+    """
+
+    phi_deg: float
+    side: int
+    place: int
+    turned: bool
+    is_second: bool
+
+
+class Slip(NamedTuple):
+    """A lasting motion of the stage: from a stop on (number from 0), on one side or, with side 0, on both."""
+
+    stop: int
+    side: int
+    sigma_um: float
+
+
+class Scales(NamedTuple):
+    """Scales of one axis' motion (µm): of the smooth part and of the jitter."""
+
+    smooth_um: float
+    jitter_um: float
+
+
+USUAL = {"x": Scales(0.20, 0.020), "y": Scales(0.25, 0.025), "z": Scales(0.20, 0.025)}
+"""What stages usually do; the scales of a session are found from this by the evidence."""
+
+
+def log_prior(scales: Scales, usual: Scales) -> float:
+    """Logarithm of the prior density of scales, log-normal about the usual ones, up to a constant."""
+    apart = np.log(np.asarray(scales) / np.asarray(usual)) / LOG_SPREAD
+    return float(-0.5 * apart @ apart)
+
+
+def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scales) -> Floats:
+    """Prior covariance (stops, stops) of one axis' motion in µm²."""
+    phi = np.array([stop.phi_deg for stop in stops])
+    side = np.array([stop.side for stop in stops])
+    place = np.array([stop.place for stop in stops], dtype=float)
+    second = np.array([stop.is_second for stop in stops], dtype=float)
+    same_side = side[:, None] == side[None, :]
+    smooth = np.zeros((len(stops), len(stops)))
+    for share, length_deg in SMOOTH:
+        alike = np.exp(-0.5 * ((phi[:, None] - phi[None, :]) / length_deg) ** 2)
+        to_start = np.exp(-0.5 * (phi / length_deg) ** 2)
+        smooth += share * (alike - np.outer(to_start, to_start))
+    covariance: Floats = scales.smooth_um**2 * smooth * (1.0 + BRANCH_SHARE**2 * same_side)
+    covariance += (
+        (WALK_SHARE * scales.jitter_um) ** 2 * np.minimum(place[:, None], place[None, :]) * same_side
+    )
+    covariance += max(JUMP_UM, 3 * scales.jitter_um) ** 2 * np.outer(second, second)
+    turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
+    covariance += np.diag((scales.jitter_um * turned) ** 2)
+    for slip in slips:
+        moved = np.array([n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)])
+        covariance += slip.sigma_um**2 * np.outer(moved, moved)
+    return covariance
