@@ -66,6 +66,8 @@ class Acquisition:
         self._focusing = Focusing(scope, job, prepared, model, books)
         self._defocus = Defocus(scope, job, prepared, model, books)
         self._taking = Taking(scope, job, books, upkeep)
+        if prepared.preview is not None:
+            self._taking.learn_dose_rate(prepared.preview)
         self._sighting = Sighting(scope, job, self._taking, books)
         self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
         self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)

@@ -32,6 +32,8 @@ class Looking:
     ----------
     dose_e_per_a2 : dict of int to float
         What the Preview images of each target have cost it.
+    preview : Shot or None
+        The latest of them.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Looking:
         self._expects_references = expects_references
         self._upkeep = upkeep
         self.dose_e_per_a2: dict[int, float] = {}
+        self.preview: Shot | None = None
 
     def has(self, reference: str | None) -> bool:
         """Whether there is a reference file of that name."""
@@ -108,6 +111,7 @@ class Looking:
         if area is Area.PREVIEW:  # taken with the beam of Record, on the very place of the series
             spent = self.dose_e_per_a2.get(target.number, 0.0)
             self.dose_e_per_a2[target.number] = spent + shot.dose_e_per_a2
+            self.preview = shot
 
     def _shoot(self, area: Area) -> Shot:
         """Expose; with valves that closed just before it, the camera fails and no dose is spent."""

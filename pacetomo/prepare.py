@@ -14,7 +14,7 @@ from pacetomo.looking import Looking
 from pacetomo.measuring import measured_job
 from pacetomo.notes import Notes
 from pacetomo.refining import Refining
-from pacetomo.scope.protocol import Item, Microscope, Missing
+from pacetomo.scope.protocol import Item, Microscope, Missing, Shot
 from pacetomo.targets import Target
 from pacetomo.tracking import Start
 from pacetomo.upkeep import Upkeep
@@ -50,12 +50,15 @@ class Prepared:
         Start tilt as reached.
     dose_e_per_a2 : dict of int to float
         What the images of the set-up have cost each target, in numbers that are not 0.
+    preview : Shot or None
+        The latest Preview, taken with Record's beam.
     """
 
     start_tilt_deg: float
     starts: dict[int, Start] = field(default_factory=dict)
     focus_um: dict[int, float] = field(default_factory=dict)
     dose_e_per_a2: dict[int, float] = field(default_factory=dict)
+    preview: Shot | None = None
 
 
 class Preparation:
@@ -103,6 +106,7 @@ class Preparation:
         for target in self._job.active:
             self._upkeep.before_image()
             self._find_target(target, track_shift, in_focus_um, prepared)
+        prepared.preview = self._looking.preview
         if job_tracking not in prepared.starts:
             raise ScopeError(f"target {job_tracking}, the tracking target, is out of reach of image shift")
         return prepared

@@ -193,16 +193,18 @@ class Taking:
             self._unsaved += 1
             raise
         self._unsaved = 0
-        if self._dosing.waits_for_dose_rate and imaging == Imaging() and tile == CENTRE:
-            self._learn_dose_rate(taken.shot)
+        if imaging == Imaging() and tile == CENTRE:
+            self.learn_dose_rate(taken.shot)
         return taken
 
     def _dose_account(self, target: int, tile: Tile) -> int:
         """Account of a tile's dose; that of the centre tile is the target's number."""
         return target + max(self._series) * self.montage(target).tiles.index(tile)
 
-    def _learn_dose_rate(self, shot: Shot) -> None:
-        """Scale to the total dose from here on, if this image tells the dose rate."""
+    def learn_dose_rate(self, shot: Shot) -> None:
+        """Scale to the total dose from here on, if this image with Record's beam tells the dose rate."""
+        if not self._dosing.waits_for_dose_rate:
+            return
         if shot.dose_e_per_a2 > 0 and shot.exposure_s > 0:
             self._dosing = self._dosing.with_dose_rate(shot.dose_e_per_a2 / shot.exposure_s)
             missed = self._dosing.missed_total()
