@@ -140,6 +140,7 @@ def _stacks(names: Sequence[str]) -> list[Path]:
 def _refuse_unfinished(stack: Path) -> None:
     """RunFileError for a series of a run that may be gone on with: its sections tell what has been taken."""
     from pacetomo.files.run_file import read_run
+    from pacetomo.montage import tile_stacks
 
     folder = stack.parent
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -150,8 +151,11 @@ def _refuse_unfinished(stack: Path) -> None:
         except RunFileError as err:
             print(f"warning: {err}", file=sys.stderr)
             continue
-        series = {PureWindowsPath(target.series).name.lower() for target in run.targets.targets}
-        if stack.name.lower() in series and not run.state.is_finished:
+        if run.state.is_finished:
+            continue
+        series = [folder / PureWindowsPath(target.series).name for target in run.targets.targets]
+        tiles = [tile for path in series for tile in tile_stacks(path)]
+        if stack.name.lower() in {path.name.lower() for path in (*series, *tiles)}:
             raise RunFileError(
                 f"{stack}: belongs to the run {path.name}, which lacks images and may be gone on with; "
                 "--anyway does it all the same"

@@ -188,8 +188,9 @@ class Acquisition:
         if self._taking.is_taken_twice(exposure) and (reference or self._sighting.start_reference(exposure)):
             self._look(exposure, tilt_deg, reference)
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
-        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
-        shift_um = aim.shift_um.plus(self._taking.travelled_um(exposure))
+        travelled_um = self._taking.travelled_um(exposure)
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg, travelled_um)
+        shift_um = aim.shift_um.plus(travelled_um)
         if not self._taking.aim(exposure, shift_um, focus_um):
             reason = f"needs an image shift of {shift_um.length:.1f} µm, beyond the limit"
             self._books.end_branch(exposure, reason)
@@ -219,7 +220,7 @@ class Acquisition:
                     self._scope.clock_s(),
                 )
             )
-            self._books.learn(exposure, self._model, focus_um, found, self._taking.travelled_um(exposure))
+            self._books.learn(exposure, self._model, focus_um, found, travelled_um)
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
@@ -246,8 +247,9 @@ class Acquisition:
         The model learns from it, so the aim that follows is the corrected one and all others get the same shift.
         """
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
-        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg)
-        if not self._taking.aim(exposure, aim.shift_um.plus(self._taking.travelled_um(exposure)), focus_um):
+        travelled_um = self._taking.travelled_um(exposure)
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg, travelled_um)
+        if not self._taking.aim(exposure, aim.shift_um.plus(travelled_um), focus_um):
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()

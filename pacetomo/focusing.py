@@ -59,10 +59,13 @@ class Focusing:
             return zero_um
         return self._job.wanted_defocus_um[exposure.target]
 
-    def focus_um(self, exposure: Exposure, aim: Aim, tilt_deg: float) -> float:
-        """Focus to set for an image."""
+    def focus_um(self, exposure: Exposure, aim: Aim, tilt_deg: float, travelled_um: XY = ORIGIN) -> float:
+        """Focus to set for an image; `travelled_um` is where a montage has its centre, as seen from its target."""
         own_um = self._own_focus_um(exposure.target, aim, tilt_deg, exposure.branch)
-        return own_um + self.wanted_um(exposure) - self._job.wanted_defocus_um[exposure.target]
+        focus_um = own_um + self.wanted_um(exposure) - self._job.wanted_defocus_um[exposure.target]
+        if travelled_um == ORIGIN or not self._job.settings.tgtMntFocusCor:
+            return focus_um
+        return self.beside_um(focus_um, travelled_um, tilt_deg)
 
     def beside_um(self, focus_um: float, apart_um: XY, tilt_deg: float) -> float:
         """Focus for a place of the sample that is seen `apart_um` from a target with that focus."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
-from pacetomo.errors import PaceError, ScopeError
+from pacetomo.errors import PaceError
 from pacetomo.files.atomic import move_aside
 from pacetomo.notes import Notes
 from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing, Shot
 from pacetomo.targets import Target
 from pacetomo.upkeep import Upkeep
-
-MOST_RETAKES = 3
-"""Of one image while valves keep closing."""
 
 
 class Looking:
@@ -114,15 +111,9 @@ class Looking:
             self.preview = shot
 
     def _shoot(self, area: Area) -> Shot:
-        """Expose; with valves that closed just before it, the camera fails and no dose is spent."""
-        for _ in range(MOST_RETAKES):
-            try:
-                return self._scope.take(area)
-            except ScopeError:
-                if self._upkeep is None or not self._upkeep.valves_are_closed():
-                    raise
-            self._upkeep.before_image()
-        return self._scope.take(area)
+        if self._upkeep is None:
+            return self._scope.take(area)
+        return self._upkeep.despite_valves(lambda: self._scope.take(area))
 
     def _path(self, reference: str | None) -> Path | None:
         path = None if reference is None else self._files.folder / reference

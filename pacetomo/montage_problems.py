@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pacetomo.frames import XY
 from pacetomo.job import Job
@@ -12,22 +12,27 @@ from pacetomo.overlap import Field
 from pacetomo.problem import Problem, listed
 
 
-def montage_problems(job: Job, field: Field | None) -> Iterator[Problem]:
-    """Problems of the tiles of a job; `field` is that of a Record image, None if it is not known."""
+def montage_problems(job: Job, fields: Mapping[str, Field]) -> Iterator[Problem]:
+    """Problems of the tiles of a job.
+
+    `fields` are those of the low-dose areas by their letters; empty if not even that of Record ("R") is known, which
+    stands for those that are missing.
+    """
     if job.settings.tgtMontage and tuple(job.settings.tgtMntSize) == (1, 1):
         yield Problem(False, "tgtMontage has no effect", "set tgtMntSize to the tiles wanted along X and Y")
-    if field is None or all(job.montage(target.number).is_single for target in job.active):
+    if not fields or all(job.montage(target.number).is_single for target in job.active):
         return
-    yield from _out_of_reach(job, field)
-    yield from _on_each_other(job, field)
+    of_targets = {target.number: fields.get(target.area, fields["R"]) for target in job.active}
+    yield from _out_of_reach(job, of_targets)
+    yield from _on_each_other(job, of_targets)
 
 
-def _out_of_reach(job: Job, field: Field) -> Iterator[Problem]:
+def _out_of_reach(job: Job, fields: Mapping[int, Field]) -> Iterator[Problem]:
     """Targets some tiles of which are beyond the image-shift limit while the target itself is not."""
     limit_um = job.settings.imageShiftLimit
     beyond = {}
     for target in job.active:
-        centre_um, tile_um = farthest_tile_um(job, target.number, field)
+        centre_um, tile_um = farthest_tile_um(job, target.number, fields[target.number])
         if centre_um <= limit_um < tile_um:
             beyond[target.number] = tile_um
     if beyond:
@@ -52,11 +57,11 @@ def farthest_tile_um(job: Job, target: int, field: Field) -> tuple[float, float]
     return shifts[True], max(shifts.values())
 
 
-def _on_each_other(job: Job, field: Field) -> Iterator[Problem]:
+def _on_each_other(job: Job, fields: Mapping[int, Field]) -> Iterator[Problem]:
     """Targets of which one's tiles show what another's show, at any tilt."""
     pairs = []
     for first, second in itertools.combinations([target.number for target in job.active], 2):
-        tilts = [stop.tilt_deg for stop in job.stops if _meet(job, first, second, stop.tilt_deg, field)]
+        tilts = [stop.tilt_deg for stop in job.stops if _meet(job, first, second, stop.tilt_deg, fields)]
         if tilts:
             pairs.append(f"{first} and {second} (from {min(map(abs, tilts)):g}° of tilt on)")
     if pairs:
@@ -67,10 +72,10 @@ def _on_each_other(job: Job, field: Field) -> Iterator[Problem]:
         )
 
 
-def _meet(job: Job, first: int, second: int, tilt_deg: float, field: Field) -> bool:
+def _meet(job: Job, first: int, second: int, tilt_deg: float, fields: Mapping[int, Field]) -> bool:
     seen = [job.plane.seen(job.untilted_um[number], tilt_deg) for number in (first, second)]
-    apart = field.axes.inverse().apply(seen[1].minus(seen[0]))
-    sizes = [_covered_um(job, number, field.size_um) for number in (first, second)]
+    apart = fields[first].axes.inverse().apply(seen[1].minus(seen[0]))
+    sizes = [_covered_um(job, number, fields[number].size_um) for number in (first, second)]
     return abs(apart.x) < (sizes[0].x + sizes[1].x) / 2 and abs(apart.y) < (sizes[0].y + sizes[1].y) / 2
 
 

@@ -34,12 +34,18 @@ def find_problems(job: Job, facts: Facts) -> list[Problem]:
         *_geo_points(job),
         *_names(job),
         *off_target_problems(job, facts.beam_um),
-        *montage_problems(
-            job, None if facts.field_um is None else Field(facts.field_um, facts.field_rotation_deg)
-        ),
+        *montage_problems(job, _fields(facts)),
         *microscope_problems(job, facts),
     ]
     return sorted(found, key=lambda problem: not problem.fatal)
+
+
+def _fields(facts: Facts) -> dict[str, Field]:
+    """What images show, by the letter of the low-dose area; empty where that of Record is not known."""
+    if facts.field_um is None:
+        return {}
+    sizes = {"R": facts.field_um, **facts.coarse_fields_um}
+    return {letter: Field(size_um, facts.field_rotation_deg) for letter, size_um in sizes.items()}
 
 
 def _tilts(job: Job, limits: Limits) -> Iterator[Problem]:

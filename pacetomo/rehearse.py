@@ -11,7 +11,7 @@ from pacetomo.acquire import ERROR_MARK
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError, PlanError
 from pacetomo.files.target_file import read_targets, write_targets
-from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, Job, make_job
+from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, make_job
 from pacetomo.scope.protocol import Area, Microscope
 from pacetomo.scope.serialem_scope import SerialEMScope
 from pacetomo.scripts import script_path
@@ -220,7 +220,7 @@ def open_session(world: World, files: AreaFiles, targets: TargetSet) -> Session:
         if not scope.aim(shift, focus_um, compensate_beam_tilt=False):
             continue
         if not job.settings.tgtPattern:
-            _keep_references(scope, files, target, job)
+            _keep_references(scope, files, target)
         if target is job.targets.tracking and (job.settings.alignToP or job.settings.refineVec):
             scope.take(Area.VIEW)
             sem.Copy("A", "P")
@@ -231,7 +231,7 @@ def open_session(world: World, files: AreaFiles, targets: TargetSet) -> Session:
     return session
 
 
-def _keep_references(scope: Microscope, files: AreaFiles, target: Target, job: Job) -> None:
+def _keep_references(scope: Microscope, files: AreaFiles, target: Target) -> None:
     for area, name in ((Area.VIEW, target.view), (Area.PREVIEW, target.reference)):
         if name is not None:
             scope.take(area)

@@ -11,10 +11,7 @@ from pacetomo.darkness import Brightness, share_of_beam
 from pacetomo.errors import ImageNotSavedError, PaceError, ScopeError
 from pacetomo.plan import Exposure
 from pacetomo.scope.protocol import Level, Microscope, Shot
-from pacetomo.upkeep import Upkeep
-
-MOST_RETAKES = 3
-"""Of one image while valves keep closing."""
+from pacetomo.upkeep import MOST_RETAKES, Upkeep
 
 
 class Rejected(NamedTuple):
@@ -84,7 +81,7 @@ class Retaking:
     def _record(self, exposure: Exposure, series: Path, rejected: list[Rejected]) -> tuple[Shot, int]:
         floor_per_s = self._brightness.floor_per_s(exposure.target, exposure.branch)
         while True:
-            shot, section = self._expose(series, floor_per_s)
+            shot, section = self._upkeep.despite_valves(lambda: self._scope.record(series.stem, floor_per_s))
             if section is not None:
                 return shot, section
             closed = self._upkeep.valves_are_closed()
@@ -93,17 +90,6 @@ class Retaking:
             rejected.append(Rejected(shot, closed))
             self._put_aside(exposure, series, rejected[-1])
             self._upkeep.before_image()
-
-    def _expose(self, series: Path, floor_per_s: float) -> tuple[Shot, int | None]:
-        """Expose; with valves that closed just before it, the camera fails and no dose is spent."""
-        for _ in range(MOST_RETAKES):
-            try:
-                return self._scope.record(series.stem, floor_per_s)
-            except ScopeError:
-                if not self._upkeep.valves_are_closed():
-                    raise
-            self._upkeep.before_image()
-        return self._scope.record(series.stem, floor_per_s)
 
     def _is_to_be_retaken(
         self, exposure: Exposure, shot: Shot, closed: bool, rejected: list[Rejected]

@@ -115,7 +115,8 @@ class Tiling:
         own = TileBooks(self._books, tile)
         shift_um, focus_um = centre.aim_um.plus(offset_um), centre.focus_um
         if self._job.settings.tgtMntFocusCor:
-            focus_um = self._focusing.beside_um(focus_um, offset_um, centre.tilt_deg)
+            apart_um = offset_um.minus(self._taking.travelled_um(exposure))
+            focus_um = self._focusing.beside_um(focus_um, apart_um, centre.tilt_deg)
         if not self._taking.aim(exposure, shift_um, focus_um):
             self._leave_out(exposure, tile, shift_um)
             own.leave_out(exposure.target)

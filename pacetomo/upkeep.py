@@ -28,6 +28,9 @@ LAST_FLASH = "paceLastFlash"
 LAST_SLIT = "paceLastSlit"
 """Notes with clock times that outlive the script: each area of a night is a script of its own."""
 
+MOST_RETAKES = 3
+"""Of one image while valves keep closing."""
+
 MOST_FAILURES = 5
 """In a row, of something that has worked before, until it is let be."""
 
@@ -77,6 +80,17 @@ class Upkeep:
     def valves_are_closed(self) -> bool:
         """Whether the column says that its valves are closed; False where nobody is to look."""
         return self._settings.checkValves and self._ask("column valves", self._scope.valves_open) is False
+
+    def despite_valves(self, expose: Callable[[], Answer]) -> Answer:
+        """What `expose` returns; with valves that closed just before it, the camera fails and no dose is spent."""
+        for _ in range(MOST_RETAKES):
+            try:
+                return expose()
+            except ScopeError:
+                if not self.valves_are_closed():
+                    raise
+            self.before_image()
+        return expose()
 
     # dewars
 
@@ -220,9 +234,11 @@ class Upkeep:
         self._scope.remember_s(LAST_SLIT, now_s)
 
     def _slit_place(self, find_place: Callable[[float], XY | None]) -> XY | None:
-        """Where the beam touches no target; None, said once, if there is no such place at this tilt."""
+        """Where the beam touches no target; None, said once, if there is no such place or nobody knows the beam."""
         radius_um = self._ask("size of the beam", self._scope.beam_radius_um)
-        place = None if radius_um is None else find_place(radius_um)
+        if radius_um is None:
+            return None
+        place = find_place(radius_um)
         if place is None and not self._place_told:
             self._place_told = True
             self._notes.warn(

@@ -104,6 +104,7 @@ class Watch:
         self._beam_log = 0.0
         self._losses: dict[tuple[int, Branch], float] = {}
         self._claim: _Claim | None = None
+        self._fields_um: dict[int, float] = {}
 
     def begin_tilt(self) -> None:
         """Look back on the tilt that is over: what all targets share is not the fault of one."""
@@ -174,7 +175,7 @@ class Watch:
         if not look.compared:
             return None
         histories = self._of(look.target, look.branch)
-        history, residual, field_um = histories[0], look.residual_um, min(look.shot.field_um)
+        history, residual, field_um = histories[0], look.residual_um, self._field_um(look)
         is_large = residual is not None and residual.length > LARGE_SHARE * field_um
         if self._claim is not None and not look.tracks:
             self._claim.others += 1
@@ -201,6 +202,13 @@ class Watch:
         if len(latest) > 2 and sum_um > RUNAWAY_SHARE * field_um:
             return f"runs away: off by {sum_um:.2f} µm in all over {len(latest)} images"
         return None
+
+    def _field_um(self, look: Look) -> float:
+        """Shorter side of a target's images; that of an earlier one, or infinity, where this could not be described."""
+        own_um = min(look.shot.field_um)
+        if own_um > 0:
+            self._fields_um[look.target] = own_um
+        return self._fields_um.get(look.target, math.inf)
 
     def _path(self, tilt_deg: float) -> float:
         """Path of the beam through the sample, relative to its thickness along the beam at tilt 0 of a level one."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Limits
@@ -20,6 +21,8 @@ class Facts:
         Diameter of the Record beam on a sample normal to it.
     field_um : XY or None
         Size of a Record image, along the camera's X and Y.
+    coarse_fields_um : mapping of str to XY
+        The same of View ("V") and Search ("S"), as far as known.
     field_rotation_deg : float
         Camera's X axis against the specimen's, counter-clockwise.
     image_bytes : int or None
@@ -43,6 +46,7 @@ class Facts:
     limits: Limits
     beam_um: float | None = None
     field_um: XY | None = None
+    coarse_fields_um: Mapping[str, XY] = field(default_factory=dict)
     field_rotation_deg: float = 0.0
     image_bytes: int | None = None
     axis_offset_um: float | None = None

@@ -110,9 +110,13 @@ class SerialEMColumn(SerialEMCommands):
         return Missing(fault)
 
     def focus_place_um(self) -> XY:
-        place = self._do("asking where the Focus area is", "ReportAxisPosition", "F")
-        along_um, angle = float(place[0]), math.radians(place[1])
-        return XY(along_um * math.cos(angle), along_um * math.sin(angle))
+        return self._area_place_um("Focus", "F")
+
+    def _area_place_um(self, name: str, letter: str) -> XY:
+        """Where a low-dose area lies, as seen from Record's centre (specimen frame)."""
+        along_um, turn_deg = self._do(f"asking where the {name} area is", "ReportAxisPosition", letter)[:2]
+        turn = math.radians(turn_deg)
+        return XY(along_um * math.cos(turn), along_um * math.sin(turn))
 
     def can_compensate_beam_tilt(self) -> bool:
         try:

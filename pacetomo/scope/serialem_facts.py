@@ -9,9 +9,7 @@ from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.facts import Facts
 from pacetomo.scope.serialem_camera import SerialEMCamera
-
-ILLUMINATED_AREA_UM = 100.0
-"""µm in a unit of SerialEM's illuminated area."""
+from pacetomo.scope.serialem_imaging import ILLUMINATED_AREA_UM
 
 
 class SerialEMFacts(SerialEMCamera):
@@ -19,7 +17,8 @@ class SerialEMFacts(SerialEMCamera):
 
     def facts(self) -> Facts:
         self._go_to_record()
-        field_um, image_bytes = self._image_size()
+        field_um, image_bytes = self._image_size("R")
+        coarse_fields_um = {letter: self._image_size(letter)[0] for letter in ("V", "S")}
         options = self._known("ReportFileOptions", 0) if self._is_at_least("40200") else None
         fractions = self._known("ReportDoseFracParams", "R") if self._is_at_least("40300") else None
         folder = self._known("ReportFrameSavingPath")
@@ -30,6 +29,7 @@ class SerialEMFacts(SerialEMCamera):
             limits=self.limits(),
             beam_um=self._beam_um(),
             field_um=field_um,
+            coarse_fields_um={name: size for name, size in coarse_fields_um.items() if size is not None},
             # X of the camera points to (p cos a, -p sin a) of the specimen.
             field_rotation_deg=0.0 if not camera else math.degrees(math.atan2(camera[2], camera[0])),
             image_bytes=image_bytes,
@@ -49,8 +49,10 @@ class SerialEMFacts(SerialEMCamera):
         size = self._known("ReportBeamSizeFromCalib") if self._is_at_least("40300") else None
         return float(size) if size else None
 
-    def _image_size(self) -> tuple[XY | None, int | None]:
-        size, pixel_nm = self._known("ReportCameraSetArea", "R"), self._known("ReportCurrentPixelSize", "R")
+    def _image_size(self, letter: str) -> tuple[XY | None, int | None]:
+        """Field (µm) and bytes of the images of a low-dose area."""
+        size = self._known("ReportCameraSetArea", letter)
+        pixel_nm = self._known("ReportCurrentPixelSize", letter)
         if size is None:
             return None, None
         columns, rows = float(size[0]), float(size[1])

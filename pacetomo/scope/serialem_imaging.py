@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from pacetomo.errors import ScopeError
@@ -12,6 +11,9 @@ from pacetomo.scope.serialem_column import SerialEMColumn
 
 LETTERS = {Area.RECORD: "R", Area.PREVIEW: "R", Area.VIEW: "V", Area.SEARCH: "S", Area.TRIAL: "T"}
 """Low-dose area of each kind of image."""
+
+ILLUMINATED_AREA_UM = 100.0
+"""µm in a unit of SerialEM's illuminated area."""
 
 MAGNIFICATION_TOLERANCE = 0.02
 MAGNIFICATION_ATTEMPTS = 3
@@ -60,7 +62,8 @@ class SerialEMImaging(SerialEMColumn):
             self._magnify(letter, imaging.magnification)
         else:
             self._do(f"going to the {imaging.area.value} area", "GoToLowDoseArea", letter)
-        there = shift_um.minus(self._axis_offset_um()) if imaging.area is Area.TRIAL else shift_um
+        is_trial = imaging.area is Area.TRIAL
+        there = shift_um.minus(self._area_place_um("Trial", "T")) if is_trial else shift_um
         if self._set_shift(there):
             return True
         self.release()
@@ -84,12 +87,6 @@ class SerialEMImaging(SerialEMColumn):
         """Set the specimen shift with the matrix of the present magnification; False if SerialEM refuses it."""
         image_shift = self._matrix("SpecimenToISMatrix").apply(shift_um)
         return not self._do("setting the image shift", "SetImageShift", image_shift.x, image_shift.y)
-
-    def _axis_offset_um(self) -> XY:
-        """Where Trial lies in the specimen frame of Record."""
-        along_um, turn_deg = self._do("reading the place of Trial", "ReportAxisPosition", "T")[:2]
-        turn = math.radians(turn_deg)
-        return XY(along_um * math.cos(turn), along_um * math.sin(turn))
 
     def _tilt_beam(self) -> None:
         self._undo_at_end("beam tilt", self.release)

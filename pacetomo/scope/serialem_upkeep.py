@@ -8,7 +8,7 @@ from typing import Any
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Level
-from pacetomo.scope.serialem_imaging import SerialEMImaging
+from pacetomo.scope.serialem_imaging import ILLUMINATED_AREA_UM, SerialEMImaging
 
 _FILL_FAILURES = {
     1: "it was not done in time",
@@ -120,10 +120,11 @@ class SerialEMUpkeep(SerialEMImaging):
 
     def _illuminated_um(self) -> float:
         try:
-            return 100 * float(self._do("asking for the illuminated area", "ReportIlluminatedArea"))
+            area = float(self._do("asking for the illuminated area", "ReportIlluminatedArea"))
         except ScopeError:
             # Only some columns have one: then the field of the camera has to do.
             return 0.0
+        return ILLUMINATED_AREA_UM * area
 
     # memory
 

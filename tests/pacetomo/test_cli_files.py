@@ -49,6 +49,18 @@ def test_a_series_that_may_be_gone_on_with_is_refused(tmp_path, capsys, command)
     assert main([*command, "--anyway", file]) == 0
 
 
+@pytest.mark.parametrize("command", [["sort"], ["bin", "2"]])
+def test_tiles_of_a_series_that_may_be_gone_on_with_are_refused(tmp_path, capsys, command):
+    make_run(tmp_path, state="incomplete")
+    for end in ("", ".mdoc"):
+        (tmp_path / f"area_ts_001.mrc{end}").rename(tmp_path / f"area_ts_001_-1_0.mrc{end}")
+    file = tmp_path / "area_ts_001_-1_0.mrc"
+    before = file.read_bytes()
+    assert main([*command, str(file)]) == 1
+    assert "may be gone on with" in capsys.readouterr().err and file.read_bytes() == before
+    assert main([*command, "--anyway", str(file)]) == 0 and file.read_bytes() != before
+
+
 def test_one_bad_file_keeps_no_other_from_being_sorted(tmp_path, capsys):
     make_run(tmp_path, targets=3)
     (tmp_path / "area_ts_002.mrc").write_bytes(b"no stack")

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,9 @@ def job(folder, places=((0.0, 0.0), (0.0, 10.0)), **settings):
 
 
 def problems(folder, field=FIELD, **settings):
-    return [problem.text for problem in montage_problems(job(folder, **settings), field)]
+    return [
+        problem.text for problem in montage_problems(job(folder, **settings), {"R": field} if field else {})
+    ]
 
 
 def test_none_where_all_is_well(tmp_path):
@@ -52,6 +55,16 @@ def test_tiles_out_of_reach_are_told_with_their_target(tmp_path):
     assert problems(tmp_path, field=None, imageShiftLimit=11.0, **MONTAGE) == []
     assert problems(tmp_path, imageShiftLimit=11.3, **MONTAGE) == []
     assert problems(tmp_path, imageShiftLimit=9.0, **MONTAGE) == []  # the whole target is: told elsewhere
+
+
+def test_tiles_of_a_view_target_are_views_images(tmp_path):
+    made = job(tmp_path, **MONTAGE, imageShiftLimit=15.0)
+    in_view = replace(made, targets=made.targets.with_target(replace(made.targets.numbered(2), area="V")))
+    fields = {"R": FIELD, "V": Field(XY(6.0, 4.0), 90.0)}
+    assert list(montage_problems(made, fields)) == [] == list(montage_problems(in_view, {"R": FIELD}))
+    found = [problem.text for problem in montage_problems(in_view, fields)]
+    assert len(found) == 2 and "target 2 (16.0 µm)" in found[0]
+    assert "1 and 2 (from 18° of tilt on)" in found[1]  # 1.8 µm and 9 µm to either middle
 
 
 def test_montages_that_show_the_same(tmp_path):

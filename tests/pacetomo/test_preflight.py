@@ -214,6 +214,8 @@ def test_the_simulated_microscope_tells_all_facts(tmp_path):
     assert facts.beam_um == pytest.approx(1.2, abs=0.01) and facts.field_um == pytest.approx(
         (0.77, 0.547), abs=0.01
     )
+    assert facts.coarse_fields_um["V"] == pytest.approx((17.4, 12.4), rel=0.02)
+    assert facts.coarse_fields_um["S"].x > facts.coarse_fields_um["V"].x
     assert (facts.is_coma_calibrated, facts.writes_mdoc, facts.is_mrc, facts.saves_frames) == (True,) * 4
     assert facts.axis_offset_um not in (None, 0.0) and facts.frame_folder
     assert None not in vars(facts).values()

@@ -464,11 +464,25 @@ def test_tiles_show_what_lies_beside_the_centre(tmp_path, column):
 @pytest.mark.parametrize("corrected", [True, False])
 def test_true_defocus_of_tiles_on_an_inclined_lamella(tmp_path, corrected):
     run = Run(tmp_path, minTilt=-45, maxTilt=45, step=15, tgtMntFocusCor=corrected)
+    worst = worst_defocus_of_tiles_um(run)
+    assert worst < 0.02 if corrected else worst > 0.5
+
+
+def test_true_defocus_of_tiles_that_travel(tmp_path):
+    """The centre tile travels over the inclined sample, too."""
+    run = Run(tmp_path, minTilt=-30, maxTilt=30, step=7.5, tgtMntFocusCor=True, tgtMntXOffset=1.5)
+    assert len(run.saved(TILES[0])) == 9 and worst_defocus_of_tiles_um(run) < 0.02
+    own = [line["defocus_um"] for line in run.saved(TILES[0])]
+    assert max(own) - min(own) < 0.03
+
+
+def worst_defocus_of_tiles_um(run):
+    """Largest difference from the centre tile's."""
     worst = 0.0
     for tile in TILES[1:]:
         for centre, line in zip(run.saved(TILES[0]), run.saved(tile)):
             worst = max(worst, abs(line["defocus_um"] - centre["defocus_um"]))
-    assert worst < 0.02 if corrected else worst > 0.5
+    return worst
 
 
 def test_stacks_are_complete_and_metadata_tell_the_truth(tmp_path):

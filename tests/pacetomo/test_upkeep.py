@@ -215,3 +215,13 @@ def test_the_place_is_looked_for_with_the_size_of_the_beam(scope):
     radii = []
     upkeep_of(scope, slitInterval=20).before_tilt(lambda radius: radii.append(radius))
     assert radii == [0.6] and scope.done == [] and len(warnings_of(scope)) == 1
+
+
+def test_a_beam_of_unknown_size_is_what_is_told_and_not_a_lack_of_places(scope, monkeypatch):
+    def fail():
+        raise ScopeError("not calibrated")
+
+    monkeypatch.setattr(scope, "beam_radius_um", fail)
+    upkeep_of(scope, slitInterval=20).before_tilt(lambda radius: PLACE)
+    assert scope.done == [] and len(warnings_of(scope)) == 1
+    assert "size of the beam" in warnings_of(scope)[0] and "not calibrated" in warnings_of(scope)[0]

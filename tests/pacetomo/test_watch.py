@@ -126,6 +126,20 @@ def test_an_image_of_which_nothing_is_known_says_nothing():
     assert watch.judge(Look(1, Branch.UP, 3.0, Shot(math.nan, 0.0, 0.0, FIELD), XY(0, 0))) is None
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_residual_in_an_image_of_unknown_size_is_measured_by_an_earlier_one(known):
+    unknown = Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
+    first = shot() if known else unknown
+    for residual_um, is_large in ((0.02, False), (0.4, known)):
+        watch = Watch(0.0)
+        verdicts = []
+        for number in range(5):
+            watch.begin_tilt()
+            one = unknown if number else first
+            verdicts.append(watch.judge(Look(1, Branch.UP, 3.0 * number, one, XY(0.0, residual_um))))
+        assert any(verdicts) is is_large, verdicts
+
+
 def test_large_residuals_in_a_row_end_the_branch():
     def off(tilt):
         return XY(0.3, 0.0) if tilt in (9, 12, 15) else XY(-0.01, 0.0)
