@@ -1,6 +1,5 @@
 import math
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,8 +13,6 @@ from pacetomo.scope.protocol import Shot
 from pacetomo.watch import Look, Watch
 
 FIELD = XY(1.2, 0.9)
-SAMPLES = Path("/work/shared/samples/mdoc")
-NO_SAMPLES = not SAMPLES.is_dir()
 STOPS = DoseSymmetric(0.0, -60.0, 60.0, 3.0, 2).stops()
 
 
@@ -200,9 +197,9 @@ def test_how_often_a_target_was_not_found():
 # --- what real sessions recorded
 
 
-def recorded(name):
+def recorded(samples, name):
     """Sections of a past series in order of acquisition."""
-    images = [image for image in read_mdoc(SAMPLES / name).need_images() if image.text("MinMaxMean")]
+    images = [image for image in read_mdoc(samples / "mdoc" / name).need_images() if image.text("MinMaxMean")]
 
     def taken(image):
         day, time = image.text("DateTime").split()
@@ -232,30 +229,27 @@ def judged(images, residuals=None, blind=False):
     return ended
 
 
-def residuals_of(name):
-    return [row.error_nm.scaled(1e-3) for row in replay_file(SAMPLES / name).rows]
+def residuals_of(samples, name):
+    return [row.error_nm.scaled(1e-3) for row in replay_file(samples / "mdoc" / name).rows]
 
 
-@pytest.mark.skipif(NO_SAMPLES, reason="the samples of real sessions are not here")
 @pytest.mark.parametrize(("blind", "latest_deg"), [(False, 37), (True, 49)])
-def test_a_real_failure_is_caught_by_its_counts_and_by_its_shifts_alone(blind, latest_deg):
+def test_a_real_failure_is_caught_by_its_counts_and_by_its_shifts_alone(samples, blind, latest_deg):
     name = "aretomo3_L1_ts_001.mrc.mdoc"
-    ended = judged(recorded(name), residuals_of(name), blind)
+    ended = judged(recorded(samples, name), residuals_of(samples, name), blind)
     assert list(ended) == [Branch.UP]
     assert 32 < ended[Branch.UP][0] < latest_deg
 
 
-@pytest.mark.skipif(NO_SAMPLES, reason="the samples of real sessions are not here")
 @pytest.mark.parametrize("name", ["murfey_chrom_07_ts_010.mdoc", "cryocat_017.mdoc", "oscem_TS_41.mrc.mdoc"])
-def test_real_series_without_failure_go_on(name):
-    images = recorded(name)
-    residuals = residuals_of(name) if images[0].text("SpecimenShift") else None
+def test_real_series_without_failure_go_on(samples, name):
+    images = recorded(samples, name)
+    residuals = residuals_of(samples, name) if images[0].text("SpecimenShift") else None
     assert judged(images, residuals) == {}
 
 
-@pytest.mark.skipif(NO_SAMPLES, reason="the samples of real sessions are not here")
-def test_the_black_last_image_of_a_real_series_is_all_that_is_found_in_it():
-    images = recorded("teamtomo_tilt_series.mdoc")
+def test_the_black_last_image_of_a_real_series_is_all_that_is_found_in_it(samples):
+    images = recorded(samples, "teamtomo_tilt_series.mdoc")
     assert judged(images[:-2] + images[-1:]) == {}
     ended = judged(images)
     assert list(ended) == [Branch.DOWN]
