@@ -327,16 +327,21 @@ def test_the_cameras_axes_have_no_scale():
     assert up == pytest.approx((math.sin(turn), math.cos(turn)))
 
 
-def test_everything_else_is_restored_when_one_thing_cannot_be():
-    sem = Sem(
+def found_in_view(shift_limit_um):
+    """A column left in View by the operator, with a state worth coming back to."""
+    return Sem(
         ReportLowDose=(1.0, 0.0),
-        ReportProperty=15.0,
+        ReportProperty=shift_limit_um,
         ReportDefocus=-0.4,
         ReportTargetDefocus=-4.0,
         ReportTiltAngle=2.0,
         IsVersionAtLeast=1.0,
         ReportImageShift=(1.5, -0.5),
     )
+
+
+def test_everything_else_is_restored_when_one_thing_cannot_be():
+    sem = found_in_view(shift_limit_um=15.0)
     scope = SerialEMScope(sem)
     scope.begin(20.0)
     sem.answers["SetImageShift"] = Sem.SEMerror("scope is busy")
@@ -354,15 +359,7 @@ def test_everything_else_is_restored_when_one_thing_cannot_be():
 
 
 def test_a_column_that_was_busy_for_a_moment_is_put_back_all_the_same():
-    sem = Sem(
-        ReportLowDose=(1.0, 0.0),
-        ReportProperty=25.0,
-        ReportDefocus=-0.4,
-        ReportTargetDefocus=-4.0,
-        ReportTiltAngle=2.0,
-        IsVersionAtLeast=1.0,
-        ReportImageShift=(1.5, -0.5),
-    )
+    sem = found_in_view(shift_limit_um=25.0)
     scope = SerialEMScope(sem)
     scope.begin(20.0)
     sem.calls.clear()
@@ -375,6 +372,7 @@ def test_a_column_that_was_busy_for_a_moment_is_put_back_all_the_same():
     sem.answers["TiltTo"] = tilt
     scope.end()
     assert sem.calls.count(("TiltTo", 2.0)) == 2
+    assert ("SetImageShift", 1.5, -0.5) in sem.calls
     assert [call[0] for call in sem.calls].count("SetDefocus") == 1
 
 
