@@ -1,41 +1,76 @@
-"""Both tracking models on the same rehearsed sessions, and the joint one's own time per exposure.
+"""Both trackers on the same simulated sessions, and the joint one's own time per exposure.
 
-`python benchmarks/tracking.py [SEEDS [STAGE …]]` rehearses kinematic sessions, seed by seed, with either model and
-compares where the targets really were, from the simulator's truth log: residual at exposure of all targets but the
-tracking one (nm), share of targets lost (off by more than half a micrometre in their last image of a branch), and
-defocus less the wanted one (µm). Ratios joint / single carry 90 % intervals from drawing sessions anew. SEEDS is how
-many (default 3), from 101 on.
+`python benchmarks/tracking.py [--seeds N] [--first SEED] [--stages …] [--scenarios …]` acquires kinematic sessions, seed
+by seed, with either tracker and compares where the targets really were, from the simulator's truth log: residual at
+exposure of all targets but the tracking one (nm), share of branches that ended lost (the target off by more than half a
+micrometre in their last image, or images missing), and defocus less the wanted one (µm). Ratios joint / single carry
+90 % intervals from drawing sessions anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mock_serialem.faults import FaultPlan, fault_from
+from mock_serialem.module import make_module
+from mock_serialem.sim.camera import Camera, Frame
+from mock_serialem.sim.world import World, make_world
+from pacetomo.acquire import acquire_area
+from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError
 from pacetomo.frames import XY
 from pacetomo.joint import JointModel
-from pacetomo.rehearse import STAGES, Rehearsal, rehearse
+from pacetomo.rehearse import STAGES, Rehearsal, choose_targets, open_session
 from pacetomo.schemes import DoseSymmetric
+from pacetomo.scope.serialem_scope import SerialEMScope
 from pacetomo.tracking import Observation, Start
 
-FIRST_SEED = 101
 LOST_UM = 0.5
 WANTED_UM = -5.0
+FEATURELESS_FROM_DEG = 45.0
+FEATURELESS_REACH_UM = 0.5
+
+
+class Scenario(NamedTuple):
+    """A kind of session: sample, settings, faults (as in a faults file), share of targets that lose all contrast."""
+
+    sample: str
+    settings: tuple[str, ...] = ()
+    faults: tuple[dict[str, Any], ...] = ()
+    featureless: float = 0.0
+
+
+_NO_DEFOCUS = ("doCtfPlotter=False",)
 
 SCENARIOS = {
-    "lamella": ("lamella", ()),
-    "lamella, pretilt wrong by 4 degrees": ("lamella", ("pretilt=-13",)),
-    "holey": ("holey", ()),
-    "holey, no measured defocus": ("holey", ("doCtfPlotter=False",)),
+    "lamella": Scenario("lamella"),
+    "pretilt wrong by 4 degrees": Scenario("lamella", ("pretilt=-13",)),
+    "holey": Scenario("holey"),
+    "lamella without measured defocus": Scenario("lamella", _NO_DEFOCUS),
+    "holey without measured defocus": Scenario("holey", _NO_DEFOCUS),
+    "a fifth of targets without contrast": Scenario("lamella", featureless=0.2),
+    # Half-way through 41 tilts of ten targets; the stage is somewhere else afterwards.
+    "stage moved in the middle": Scenario(
+        "lamella", (), ({"kind": "stage_jump", "command": "TiltTo", "call": 25, "shift_um": [0.2, -0.3, 0.2]},)
+    ),
+    "false peaks": Scenario(
+        "lamella",
+        (),
+        ({"kind": "missed_alignment", "command": "AlignTo", "probability": 0.02, "shift_um": [0.25, 0.2]},),
+    ),
 }
 
 
@@ -45,37 +80,65 @@ class Figures(NamedTuple):
     x_nm: np.ndarray
     y_nm: np.ndarray
     focus_um: np.ndarray
+    first_nm: np.ndarray
     lost: float
 
     def named(self) -> dict[str, float]:
         total = np.hypot(self.x_nm, self.y_nm)
         return {
-            "x rms": float(np.sqrt(np.mean(self.x_nm**2))),
-            "y rms": float(np.sqrt(np.mean(self.y_nm**2))),
             "median": float(np.median(total)),
             "95 %": float(np.percentile(total, 95)),
             "max": float(total.max()),
+            "first of second branch": float(np.median(self.first_nm)),
             "focus rms": float(np.sqrt(np.mean(self.focus_um**2))),
             "lost %": 100 * self.lost,
         }
 
 
-def session(stage: str, sample: str, settings: tuple[str, ...], seed: int, tracker: str) -> Figures:
-    """Rehearse and read the truth."""
-    with tempfile.TemporaryDirectory() as name:
-        wanted = Rehearsal(
-            Path(name) / "session",
-            sample=sample,
-            stage=stage,
-            fidelity="kinematic",
-            seed=seed,
-            overrides=(*settings, f"tracker={tracker}", "sortByTilt=False"),
-        )
-        outcome = rehearse(wanted)
-        return read_truth(outcome.truth)
+RATIOS = ("median", "95 %", "focus rms", "lost %")
 
 
-def read_truth(path: Path) -> Figures:
+class DimCamera(Camera):
+    """A camera on whose images some places show nothing at high tilt."""
+
+    places: tuple[tuple[float, float], ...] = ()
+
+    def take(self, setup: Any, pose: Any, placement: Any, rendered: bool) -> Frame:
+        frame = super().take(setup, pose, placement, rendered)
+        x, y, _ = pose.centre_um
+        near = any(np.hypot(x - px, y - py) < FEATURELESS_REACH_UM for px, py in self.places)
+        dim = near and abs(pose.tilt_nominal_deg) > FEATURELESS_FROM_DEG
+        return replace(frame, contrast=0.2 * frame.contrast) if dim else frame
+
+
+def session(stage: str, scenario: Scenario, seed: int, tracker: str, folder: Path) -> Figures:
+    """Acquire an area and read the truth."""
+    overrides = (*scenario.settings, f"tracker={tracker}", "sortByTilt=False")
+    wanted = Rehearsal(folder, sample=scenario.sample, overrides=overrides)
+    name, targets = choose_targets(wanted)
+    folder.mkdir()
+    world = make_world(scenario.sample, stage, seed, "kinematic", folder / "truth.jsonl")
+    program = open_session(world, AreaFiles(folder / name), targets)
+    if scenario.featureless:
+        _dim(world, scenario.featureless, [t.shift_um or XY(0, 0) for t in targets.targets])
+    program.inject(FaultPlan(tuple(fault_from(fault) for fault in scenario.faults), seed))
+    scope = SerialEMScope(make_module(program))
+    try:
+        acquire_area(scope, scope.item(), None, {})
+    finally:
+        world.truth.close()
+    return read_truth(folder / "truth.jsonl", len(targets.targets))
+
+
+def _dim(world: World, share: float, places: Sequence[XY]) -> None:
+    """Take the contrast at high tilt from a share of the places, from the last one on."""
+    count = round(share * len(places))
+    x, y, _ = world.pose().centre_um
+    world._camera.__class__ = DimCamera
+    world._camera.places = tuple((x + place.x, y + place.y) for place in places[-count:])  # type: ignore[attr-defined]
+
+
+def read_truth(path: Path, targets: int) -> Figures:
     """Figures of all targets but the first, without their first images."""
     images = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -85,24 +148,35 @@ def read_truth(path: Path) -> Figures:
             continue
         if event["section"] > 0 and event["residual_x_um"] is not None:
             images.append((int(series[1]), event))
-    start_deg = statistics.median(event["tilt_nominal_deg"] for _, event in images)
-    last = {(number, event["tilt_nominal_deg"] > start_deg): event for number, event in images}
-    lost = [np.hypot(e["residual_x_um"], e["residual_y_um"]) > LOST_UM for e in last.values()]
+    tilts = [event["tilt_nominal_deg"] for _, event in images]
+    start_deg = (max(tilts) + min(tilts)) / 2
+    order = list(dict.fromkeys(tilts))
+    second_up = order[0] < start_deg
+    second_deg = next(tilt for tilt in order if (tilt > start_deg) == second_up)
+    last: dict[tuple[int, bool], dict[str, Any]] = {}
+    for number, event in images:
+        last[number, event["tilt_nominal_deg"] > start_deg] = event
+    lost = [_off_um(event) > LOST_UM for event in last.values()]
     return Figures(
         np.array([1000 * event["residual_x_um"] for _, event in images]),
         np.array([1000 * event["residual_y_um"] for _, event in images]),
         np.array([event["defocus_um"] - WANTED_UM for _, event in images]),
-        float(np.mean(lost)),
+        np.array([1000 * _off_um(event) for _, event in images if event["tilt_nominal_deg"] == second_deg]),
+        (sum(lost) + 2 * (targets - 1) - len(lost)) / (2 * (targets - 1)),
     )
 
 
-def pooled(parts: list[Figures]) -> Figures:
+def _off_um(event: dict[str, Any]) -> float:
+    return float(np.hypot(event["residual_x_um"], event["residual_y_um"]))
+
+
+def pooled(parts: Sequence[Figures]) -> Figures:
     """Several sessions as one."""
-    arrays = [np.concatenate([part[n] for part in parts]) for n in range(3)]
+    arrays = [np.concatenate([part[n] for part in parts]) for n in range(4)]
     return Figures(*arrays, float(np.mean([part.lost for part in parts])))
 
 
-def interval(single: list[Figures], joint: list[Figures], name: str) -> tuple[float, float]:
+def interval(single: Sequence[Figures], joint: Sequence[Figures], name: str) -> tuple[float, float]:
     """90 % interval of a ratio, by drawing sessions with replacement."""
     rng = np.random.default_rng(0)
     ratios = []
@@ -113,28 +187,52 @@ def interval(single: list[Figures], joint: list[Figures], name: str) -> tuple[fl
     return float(np.nanpercentile(ratios, 5)), float(np.nanpercentile(ratios, 95))
 
 
-def compare(stage: str, scenario: str, seeds: range) -> None:
-    """Print the figures of a scenario."""
-    sample, settings = SCENARIOS[scenario]
-    results: dict[str, list[Figures]] = {"single": [], "joint": []}
-    for seed in seeds:
+def one(job: tuple[str, str, int, str]) -> tuple[Figures | None, str]:
+    """Figures of one session; None and why if it did not come about."""
+    stage, scenario, seed, tracker = job
+    with tempfile.TemporaryDirectory() as name:
         try:
-            pair = {tracker: session(stage, sample, settings, seed, tracker) for tracker in results}
+            return session(stage, SCENARIOS[scenario], seed, tracker, Path(name) / "session"), ""
         except PaceError as err:
-            print(f"  seed {seed} left out: {err}")
-            continue
-        for tracker, figures in pair.items():
-            results[tracker].append(figures)
-    if not results["single"]:
-        return
+            return None, str(err)
+
+
+def compare(stage: str, scenario: str, results: dict[str, list[Figures]]) -> None:
+    """Print the figures of a scenario."""
     print(f"{stage}, {scenario}, {len(results['single'])} sessions", flush=True)
     old, new = (pooled(results[tracker]).named() for tracker in ("single", "joint"))
     for name, before in old.items():
-        line = f"  {name:<10} {before:9.3f} -> {new[name]:9.3f}"
-        if before > 0:
+        line = f"  {name:<22} {before:9.3f} -> {new[name]:9.3f}"
+        if before > 0 and name in RATIOS:
             low, high = interval(results["single"], results["joint"], name)
             line += f"   x {new[name] / before:5.2f}  ({low:.2f} ... {high:.2f})"
         print(line, flush=True)
+
+
+def run(stages: Sequence[str], scenarios: Sequence[str], seeds: Iterable[int], workers: int) -> None:
+    """Acquire everything, two sessions at a time, and print each scenario as soon as it is complete."""
+    seeds = list(seeds)
+    totals: dict[str, list[Figures]] = {"single": [], "joint": []}
+    with ProcessPoolExecutor(workers) as pool:
+        for stage in stages:
+            for scenario in scenarios:
+                jobs = [(stage, scenario, seed, tracker) for seed in seeds for tracker in totals]
+                found = dict(zip(jobs, pool.map(one, jobs)))
+                results: dict[str, list[Figures]] = {"single": [], "joint": []}
+                for seed in seeds:
+                    pair = {tracker: found[stage, scenario, seed, tracker] for tracker in totals}
+                    for tracker, (_, why) in pair.items():
+                        if why:
+                            print(f"  {stage}, {scenario}, seed {seed}, {tracker}: {why}")
+                    if all(figures is not None for figures, _ in pair.values()):
+                        for tracker, (figures, _) in pair.items():
+                            results[tracker].append(figures)  # type: ignore[arg-type]
+                if results["single"]:
+                    compare(stage, scenario, results)
+                    for tracker in totals:
+                        totals[tracker] += results[tracker]
+    if len(stages) * len(scenarios) > 1 and totals["single"]:
+        compare("all", "all", totals)
 
 
 def time_per_exposure(count: int) -> None:
@@ -172,12 +270,20 @@ def time_per_exposure(count: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    seeds = range(FIRST_SEED, FIRST_SEED + (int(sys.argv[1]) if len(sys.argv) > 1 else 3))
-    for count in (10, 100, 400):
-        time_per_exposure(count)
-    for stage in sys.argv[2:] or STAGES:
-        for scenario in SCENARIOS:
-            compare(stage, scenario, seeds)
+    choose = partial(argparse.ArgumentParser.add_argument, nargs="*")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=3, help="sessions of each kind (default: 3)")
+    parser.add_argument("--first", type=int, default=101, help="first seed (default: 101)")
+    parser.add_argument("--workers", type=int, default=2, help="sessions at a time (default: 2)")
+    parser.add_argument("--no-times", action="store_true", help="leave out the time per exposure")
+    choose(parser, "--stages", choices=STAGES, default=STAGES)
+    choose(parser, "--scenarios", choices=tuple(SCENARIOS), default=tuple(SCENARIOS))
+    options = parser.parse_args()
+    if not options.no_times:
+        for count in (10, 100, 400):
+            time_per_exposure(count)
+    seeds = range(options.first, options.first + options.seeds)
+    run(options.stages, options.scenarios, seeds, options.workers)
 
 
 if __name__ == "__main__":
