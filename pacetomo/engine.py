@@ -14,7 +14,7 @@ from typing import Any
 
 from pacetomo.approach import approach_deg
 from pacetomo.books import Books
-from pacetomo.chronicle import Chronicle
+from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
 from pacetomo.errors import ImageNotSavedError, ScopeError
@@ -29,6 +29,7 @@ from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
+from pacetomo.telling import Findings
 from pacetomo.tiling import Centre, Tiling
 from pacetomo.tracking import Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
@@ -72,6 +73,7 @@ class Acquisition:
         self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
         self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
         self._upkeep = upkeep
+        self._findings = Findings(books)
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
@@ -115,6 +117,7 @@ class Acquisition:
                     waiting = self._role.in_order(waiting)
             if branch is Branch.START:
                 self._refine_geometry()
+            self._findings.tell(self._model.findings())
             forecast.tilt_done(exposures)
 
     def _try(self, step: Callable[[], object]) -> None:
@@ -208,15 +211,16 @@ class Acquisition:
             tracks = exposure.target == self._role.holder
             region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
+            wanted_um = self._focusing.wanted_um(exposure)
             fit = self._fit_ctf(exposure, focus_um)
-            self._model.observe(
+            believed = self._model.observe(
                 Observation(
                     exposure.target,
                     tilt_deg,
                     exposure.branch,
                     aim.shift_um,
                     found,
-                    fit.defocus_um - self._focusing.wanted_um(exposure) if isinstance(fit, CtfFit) else None,
+                    fit.defocus_um - wanted_um if isinstance(fit, CtfFit) else None,
                     self._scope.clock_s(),
                 )
             )
@@ -236,7 +240,8 @@ class Acquisition:
                 centre = Centre(aim.shift_um, found_um, focus_um, tilt_deg, taken.shot)
                 self._tiling.take_rest(exposure, centre, tiles)
         finally:
-            self._chronicle.exposed(exposure, focus_um, taken, found, fit, before_e_per_a2, tiles)
+            comparison = Comparison(aim, region, wanted_um, found, believed, fit)
+            self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)

@@ -82,6 +82,41 @@ class Observation(NamedTuple):
     time_s: float = 0.0
 
 
+class Finding(NamedTuple):
+    """Something that a model has found out about a session and whoever runs it should know.
+
+    Attributes
+    ----------
+    name : str
+        What it is about: "axis", "axis by branch", "pretilt", "rotation", "height", "slip", "height slip", "scatter",
+        "contrast" or "noise".
+    value, sigma : float
+        What has been found and its standard error.
+    unit : str
+        Of both: "µm", "degrees" or "" for a share or factor.
+    cause, cure : str
+        What is the matter with how much certainty, and what to do about it; parts of a sentence.
+    target : int or None
+        The target concerned; None when all are.
+    tilt_deg : float or None
+        Where it happened; None for what holds everywhere.
+    branch : Branch or None
+    worth_telling : float
+        A change of the value by more than this is news.
+    """
+
+    name: str
+    value: float
+    sigma: float
+    unit: str
+    cause: str
+    cure: str
+    target: Optional[int] = None  # noqa: UP045 - evaluated at run time on Python 3.9
+    tilt_deg: Optional[float] = None  # noqa: UP045
+    branch: Optional[Branch] = None  # noqa: UP045
+    worth_telling: float = math.inf
+
+
 class Move(NamedTuple):
     """A target's Y displacement (µm) between two tilts (degrees) of one branch."""
 
@@ -121,8 +156,14 @@ class TrackingModel(Protocol):
     def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
         """Take a target to be at another distance from the axis and height; before it is seen away from the start."""
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment, if there was one, is believed so far.
+        """
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What has been found out about the session beyond doubt, and should be told."""
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch, exact, for the run file."""
@@ -257,8 +298,11 @@ class SingleTargetModel:
         for branch in (Branch.UP, Branch.DOWN):
             self._tracks[target, branch] = replace(self._tracks[target, branch], z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
+    def observe(self, seen: Observation) -> bool:
+        """Take up the position found, fit the height anew; an untrusted residual counts as zero.
+
+        Every alignment is believed.
+        """
         residual = seen.residual_um if seen.residual_um is not None else XY(0.0, 0.0)
         found = seen.applied_um.plus(residual)
         if seen.target == self._tracking_target:
@@ -273,6 +317,11 @@ class SingleTargetModel:
             else:
                 track = self._moved(seen.target, branch, found, seen.tilt_deg)
             self._tracks[seen.target, branch] = track
+        return seen.residual_um is not None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Nothing: a target by itself tells no cause from another."""
+        return ()
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch (UP or DOWN)."""

@@ -11,9 +11,10 @@ from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
 from pacetomo.joint.belief import Belief, Image
+from pacetomo.joint.findings import findings
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
-from pacetomo.tracking import Aim, Move, Observation, Region, Start, TrackRecord
+from pacetomo.tracking import Aim, Finding, Move, Observation, Region, Start, TrackRecord
 
 _SAME_TILT_DEG = 1e-3
 
@@ -49,7 +50,8 @@ class JointModel:
         plane: Optional[SamplePlane] = None,  # noqa: UP045
         data_points: int = 4,
     ) -> None:
-        level_deg = -math.degrees(math.atan((plane or SamplePlane()).slopes().y))
+        self._plane = plane or SamplePlane()
+        level_deg = -math.degrees(math.atan(self._plane.slopes().y))
         self._belief = Belief(Geometry(starts, start_tilt_deg, tracking_target), level_deg)
         self._start_tilt_deg = start_tilt_deg
         self._data_points = data_points
@@ -123,8 +125,11 @@ class JointModel:
         for side in (Branch.UP, Branch.DOWN):
             self._records[target, side] = self._records[target, side]._replace(n0_um=n0_um, z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment is believed so far: later ones of the tilt may change that.
+        """
         rise_um = None
         if seen.defocus_error_um is not None:
             rise_um = self._rises_um[seen.target] + seen.defocus_error_um
@@ -139,7 +144,11 @@ class JointModel:
             rise_um,
             seen.time_s,
         )
-        self._learn(seen, rise_um)
+        return self._learn(seen, rise_um)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the belief holds beyond doubt of axis, sample plane, stage and targets."""
+        return findings(self._belief, self._plane)
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """Where the target was last found on a branch (UP or DOWN), and its height as believed then."""
@@ -194,7 +203,7 @@ class JointModel:
         else:
             raise ValueError(f"{kind!r} is unknown")
 
-    def _learn(self, seen: Observation, rise_um: float | None) -> None:
+    def _learn(self, seen: Observation, rise_um: float | None) -> bool:
         if self._began_s is None:
             self._began_s = seen.time_s
         self._clock_s = seen.time_s
@@ -205,6 +214,7 @@ class JointModel:
         if not believed and seen.residual_um is not None:  # where it really was is best known by the others
             found = self._belief.outlook(seen.target, seen.tilt_deg, seen.branch, image.minutes).shift_um
         self._write_down(seen, found)
+        return believed and seen.residual_um is not None
 
     def _write_down(self, seen: Observation, found: XY) -> None:
         start = self._belief.geometry.starts[seen.target]

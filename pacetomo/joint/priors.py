@@ -97,6 +97,12 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
-        moved = np.array([n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)])
+        moved = moved_by(slip, stops)
         covariance += slip.sigma_um**2 * np.outer(moved, moved)
     return covariance
+
+
+def moved_by(slip: Slip, stops: Sequence[Stop]) -> Floats:
+    """1 for every stop that a slip moves, 0 for the others."""
+    moves = [n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)]
+    return np.array(moves, dtype=float)

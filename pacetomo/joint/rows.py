@@ -40,6 +40,9 @@ FOUND_UM = 0.02
 NOT_FOUND_UM = 0.10
 """Error of a start position that an image has shown, and of one that only geometry gives."""
 
+AXIS, AXIS_DIFFERENCE, HEIGHT, SLOPE_X, SLOPE_Y = 0, 1, 2, 5, 6
+"""Places of some common unknowns of y and z."""
+
 OWN_D, OWN_ROUGH = 0, 3
 OWN_E = {Branch.UP: 1, Branch.DOWN: 2}
 SIDES = {Branch.START: 0, Branch.UP: 1, Branch.DOWN: -1}
@@ -68,6 +71,7 @@ class Geometry:
     def __init__(self, starts: Mapping[int, Start], start_tilt_deg: float, centre: int) -> None:
         self.starts = dict(starts)
         self.start_tilt_deg = start_tilt_deg
+        self.tracking = centre
         self._centre = self.starts.get(centre) or next(iter(self.starts.values()))
         self._radius2_um2 = max(1.0, max(self._square(number) for number in self.starts))
 
@@ -114,6 +118,11 @@ class Geometry:
             common[0, YZ_SPREAD.size + 2 * at.stop] = 1.0
             common[1, YZ_SPREAD.size + 2 * at.stop + 1] = 1.0
         return Row(common, np.array([[1.0, 0.0, 0.0, -sine], [0.0, 0.0, 0.0, cosine]]))
+
+    @property
+    def centre(self) -> Start:
+        """The target that X and Y are counted from."""
+        return self._centre
 
     def _turned(self, tilt_deg: float) -> _Turned:
         now, begun = math.radians(tilt_deg), math.radians(self.start_tilt_deg)
