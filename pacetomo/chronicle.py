@@ -31,13 +31,19 @@ class Comparison(NamedTuple):
     fit: Optional[FitOrMissing]  # noqa: UP045
 
     @property
+    def sigma_defocus_um(self) -> float:
+        """Standard deviation of a measured defocus about the wanted one."""
+        known = self.expected.sigma_defocus_um
+        return self.aim.sigma_rise_um if known is None else known
+
+    @property
     def expected(self) -> Region:
         """Where the target should have been found."""
         return self.region or Region(ORIGIN, self.aim.sigma_um)
 
     def sentence(self, target: int, tilt_deg: float) -> str:
         """One line for the log: measured values with what was expected of them."""
-        centre, sigma = self.expected
+        centre, sigma, _ = self.expected
         x, y = (f"{round(1000 * c)} ± {round(1000 * s)}" for c, s in zip(centre, sigma))
         if self.found_um is None:
             text = f"not aligned (expected x {x}, y {y} nm)"
@@ -47,7 +53,7 @@ class Comparison(NamedTuple):
             if not self.believed:
                 text += ", not believed"
         if isinstance(self.fit, CtfFit):
-            wanted = f"{self.wanted_um:.2f} ± {self.aim.sigma_rise_um:.2f}"
+            wanted = f"{self.wanted_um:.2f} ± {self.sigma_defocus_um:.2f}"
             text += f", defocus {self.fit.defocus_um:.2f} (wanted {wanted}) µm"
         return f"Target {target} at {tilt_deg:g}°: {text}"
 
@@ -134,7 +140,7 @@ class Chronicle:
             z0_um=known.z0_um,
             focus_um=focus_um,
             wanted_um=compared.wanted_um,
-            sigma_rise_um=compared.aim.sigma_rise_um,
+            sigma_defocus_um=compared.sigma_defocus_um,
             **ctf.journal_entries(compared.fit),
             mean_counts=taken.shot.mean_counts,
             dose_e_per_a2=taken.shot.dose_e_per_a2,

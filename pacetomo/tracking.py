@@ -58,11 +58,14 @@ class Aim(NamedTuple):
 class Region(NamedTuple):
     """Where an alignment should find a target: residual (specimen plane, µm) and its standard deviation.
 
-    It is off the centre where a model believes that the chain of alignments is off by something.
+    It is off the centre where a model believes that the chain of alignments is off by something. `sigma_defocus_um` is
+    the standard deviation that a measured defocus should have about the wanted one, None if the model has no idea of
+    the error of such measurements.
     """
 
     centre_um: XY
     sigma_um: XY
+    sigma_defocus_um: Optional[float] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 class Observation(NamedTuple):

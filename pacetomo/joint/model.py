@@ -10,6 +10,7 @@ from typing import Any, Optional
 from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
+from pacetomo.joint.adaptation import DEFOCUS_NOISE_UM
 from pacetomo.joint.belief import Belief, Image
 from pacetomo.joint.findings import findings
 from pacetomo.joint.rows import Geometry
@@ -99,7 +100,7 @@ class JointModel:
         return Aim(seen.shift_um, seen.rise_um, sigma, math.sqrt(max(0.0, seen.rise_variance_um2)))
 
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
-        """Residual (µm) that an alignment at an aim should find, and its standard deviation.
+        """Residual (µm) that an alignment at an aim should find, with standard deviations of it and of fitted defocus.
 
         It is not zero where the chain of alignments is believed to be off by something.
         """
@@ -107,7 +108,9 @@ class JointModel:
         true = self._belief.outlook(target, tilt_deg, branch, minutes)
         found = self._belief.outlook(target, tilt_deg, branch, minutes, as_found=True)
         x_um2, y_um2 = found.variance_um2
-        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)))
+        fit_um = DEFOCUS_NOISE_UM * self._belief.noise.stretch(tilt_deg)
+        defocus_um = math.sqrt(max(0.0, true.rise_variance_um2) + fit_um**2)
+        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)), defocus_um)
 
     def follow(self, target: int | None) -> None:
         """Nothing changes: every target's measurement counts for all others, whoever tracks."""
