@@ -117,6 +117,7 @@ class Acquisition:
                     waiting = self._role.in_order(waiting)
             if branch is Branch.START:
                 self._refine_geometry()
+            self._chronicle.tilt_done(self._model.believed())
             self._findings.tell(self._model.findings())
             forecast.tilt_done(exposures)
 
