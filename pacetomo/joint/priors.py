@@ -9,6 +9,9 @@ walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
 slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
 
+Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
+imaged; a stage that jitters more also creeps more.
+
 Lengths are µm, tilts degrees from the start tilt.
 """
 
@@ -26,6 +29,9 @@ SMOOTH = ((0.8, 45.0), (0.2, 18.0))
 
 BRANCH_SHARE = 0.4
 WALK_SHARE = 0.35
+CREEP_SHARE = 0.4
+"""Standard deviations of a step of the walk and of the creep, in terms of the jitter's."""
+
 CHANGE_FACTOR = 1.5
 JUMP_UM = 0.4
 SLIP_UM = 1.0
@@ -100,3 +106,8 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
         moved = np.array([n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)])
         covariance += slip.sigma_um**2 * np.outer(moved, moved)
     return covariance
+
+
+def creep_covariance(stops: Sequence[Stop], scales: Scales) -> Floats:
+    """Prior covariance (stops, stops) of one axis' creep in µm²: each tilt for itself."""
+    return np.diag(np.full(len(stops), (CREEP_SHARE * scales.jitter_um) ** 2))
