@@ -23,6 +23,7 @@ from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
 from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
+from pacetomo.overview import view_series
 from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
@@ -111,7 +112,8 @@ def acquire_area(
         problems = _refuse_or_warn(scope, job)
         for target in job.active:  # existing images are never overwritten
             own = files.folder / target.series
-            for stack in (own, own.with_name(track_series(own.name)), *tile_stacks(own)):
+            beside = [own.with_name(name(own.name)) for name in (track_series, view_series)]
+            for stack in (own, *beside, *tile_stacks(own)):
                 for path in (stack, stack.with_name(f"{stack.name}.mdoc")):
                     move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")

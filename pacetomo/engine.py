@@ -23,6 +23,7 @@ from pacetomo.forecast import Forecast
 from pacetomo.frames import XY
 from pacetomo.handover import TrackingRole
 from pacetomo.job import Job
+from pacetomo.overview import Overview
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
@@ -71,6 +72,7 @@ class Acquisition:
         self._sighting = Sighting(scope, job, self._taking, books)
         self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
         self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
+        self._overview = Overview(scope, job, books, self._taking, self._focusing, model)
         self._upkeep = upkeep
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
@@ -115,6 +117,7 @@ class Acquisition:
                     waiting = self._role.in_order(waiting)
             if branch is Branch.START:
                 self._refine_geometry()
+                self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
             forecast.tilt_done(exposures)
 
     def _try(self, step: Callable[[], object]) -> None:
@@ -185,7 +188,10 @@ class Acquisition:
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
         reference = self._books.reference(exposure)
-        if self._taking.is_taken_twice(exposure) and (reference or self._sighting.start_reference(exposure)):
+        tracks = exposure.target == self._role.holder
+        if self._is_to_be_taken_twice(exposure, tilt_deg, tracks) and (
+            reference or self._sighting.start_reference(exposure)
+        ):
             self._look(exposure, tilt_deg, reference)
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
         travelled_um = self._taking.travelled_um(exposure)
@@ -205,10 +211,11 @@ class Acquisition:
             before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
             self._tiling.expect_rest(exposure)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
-            tracks = exposure.target == self._role.holder
             region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
             fit = self._fit_ctf(exposure, focus_um)
+            if tracks:
+                self._overview.after(exposure, tilt_deg, found, min(taken.shot.field_um), reference is not None)
             self._model.observe(
                 Observation(
                     exposure.target,
@@ -224,6 +231,7 @@ class Acquisition:
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
+        self._overview.save()
         compared = reference is not None
         # What counts against a target is how far it is from where it was expected to be found.
         away_um = found if found is None or region is None else found.minus(region.centre_um)
@@ -240,6 +248,12 @@ class Acquisition:
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)
+
+    def _is_to_be_taken_twice(self, exposure: Exposure, tilt_deg: float, tracks: bool) -> bool:
+        """Whether a first image is to centre the target, because that is wanted or nothing else tells where it is."""
+        if self._taking.is_taken_twice(exposure):
+            return True
+        return tracks and not self._overview.before(exposure, tilt_deg)
 
     def _look(self, exposure: Exposure, tilt_deg: float, reference: tuple[int, XY] | None) -> None:
         """Take a first image, kept in a stack of its own, to centre the target for the one in its series.

@@ -18,6 +18,7 @@ def setting(
     high: float | None,
     help: str,
     choices: tuple[str, ...] | None = None,
+    switch: tuple[str, str] | None = None,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -33,8 +34,17 @@ def setting(
         One line for people.
     choices : tuple of str, optional
         The words that a text setting may be.
+    switch : pair of str, optional
+        Which of them False and True stand for.
     """
-    metadata = {"unit": unit, "low": low, "high": high, "help": help, "choices": choices}
+    metadata = {
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "help": help,
+        "choices": choices,
+        "switch": switch,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -128,12 +138,15 @@ class Settings:
     trackMag: float = setting(
         0.0, "x", 0, 1000000, "nominal magnification of the tracking target's images; 0 for that of Record"
     )
-    trackTwice: bool = setting(
-        False,
+    trackTwice: str = setting(
+        "auto",
         "",
         None,
         None,
-        "take a first image of the tracking target at each tilt to centre it for the one that is kept in its series",
+        "centre the tracking target by an image of its own first: never, at each tilt, or (auto, tracker joint) where it "
+        "may be far off; auto looks in View, at little dose, where it can",
+        choices=("never", "always", "auto"),
+        switch=("never", "always"),
     )
     trackUseTrial: bool = setting(
         False, "", None, None, "image the tracking target in the Trial area instead of Record"
@@ -373,6 +386,8 @@ class SettingRow(NamedTuple):
         Limits, both allowed values themselves.
     choices : tuple of str, or None
         The words that a text setting may be.
+    switch : pair of str, or None
+        Which of them False and True stand for.
     """
 
     name: str
@@ -383,6 +398,7 @@ class SettingRow(NamedTuple):
     high: float | None
     help: str
     choices: tuple[str, ...] | None
+    switch: tuple[str, str] | None
 
     @property
     def allowed(self) -> str:
@@ -392,7 +408,8 @@ class SettingRow(NamedTuple):
         '-80 to 80 deg'
         """
         if self.choices is not None:
-            return " or ".join(self.choices)
+            words = " or ".join(self.choices)
+            return words if self.switch is None else f"{words} (False is {self.switch[0]}, True {self.switch[1]})"
         if self.kind is bool:
             return "True or False"
         if self.kind is tuple:

@@ -114,8 +114,8 @@ class Taking:
         return self._imaging[target] == Imaging()
 
     def is_taken_twice(self, exposure: Exposure) -> bool:
-        """Whether a first image is to centre the target for the one in its series."""
-        return self._job.settings.trackTwice and exposure.target == self._job.targets.tracking.number
+        """Whether a first image is to centre the target for the one in its series, at every tilt."""
+        return self._job.settings.trackTwice == "always" and exposure.target == self._job.targets.tracking.number
 
     def limit_um(self, exposure: Exposure, shot: Shot) -> float:
         """How far off the target may be found."""

@@ -82,6 +82,20 @@ class Observation(NamedTuple):
     time_s: float = 0.0
 
 
+class Sight(NamedTuple):
+    """Where a target is at a tilt, by an image of a larger field outside its series.
+
+    `place_um` is the specimen shift that centres it, `sigma_um` the standard deviation of each coordinate.
+    """
+
+    target: int
+    tilt_deg: float
+    branch: Branch
+    place_um: XY
+    sigma_um: float
+    time_s: float
+
+
 class Move(NamedTuple):
     """A target's Y displacement (µm) between two tilts (degrees) of one branch."""
 
@@ -111,6 +125,15 @@ class TrackingModel(Protocol):
 
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
         """Where an alignment at the present aim should find the target; None if the model expects it in the centre."""
+
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Whether the target may be off its aim by more than `reach_um`, so that it is to be looked for beforehand."""
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Whether a residual found at the present aim (None: nothing found) is not to be believed without another look."""
+
+    def sight(self, seen: Sight) -> None:
+        """Learn from a look."""
 
     def follow(self, target: int | None) -> None:
         """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt.
@@ -245,6 +268,19 @@ class SingleTargetModel:
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
         """No expectation of its own."""
         return None
+
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Never: this model does not know how wrong it may be."""
+        return False
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Never."""
+        return False
+
+    def sight(self, seen: Sight) -> None:
+        """Pass on what a look has shown: the targets not yet seen at this tilt are off by as much."""
+        aim = self.aim(seen.target, seen.tilt_deg, seen.branch)
+        self._common_um = self._common_um.plus(seen.place_um.minus(aim.shift_um))
 
     def follow(self, target: int | None) -> None:
         """Take the shift of another target for the common one; at this tilt there is none before it is seen."""

@@ -29,7 +29,8 @@ acquire_here(
     # minExpTime=0, maxExpTime=0,  # s; 0 for no limit
     # --- tracking target
     # trackExpTime=0, trackDefocus=0, trackMag=0,  # s, um, nominal magnification; 0 as the others
-    # trackTwice=False, trackUseTrial=False,
+    # trackTwice="auto",  # or "always", "never": centre it by a first image
+    # trackUseTrial=False,
     # --- autofocus during the series
     # addAF=False,  # at the tracking target, at each change of branch
     # offTargetAF="never",  # beside the targets: or "branch", "tilt"

@@ -89,7 +89,9 @@ class Belief:
         self._taken: list[_Taken] = []
         self._believed: list[bool] = []
         self._contrary_um: float | None = None
+        self._contrary_before_um: float | None = None
         self._knows_focus = False
+        self._slip_is_seen = False
         self._stars = Stars(Star(self.motion.x_prior()), Star(self.motion.yz_prior()))
         chain_um2 = IMAGE_SHARE * self.noise.standard_um2(geometry.start_tilt_deg)
         for target, start in geometry.starts.items():
@@ -167,6 +169,8 @@ class Belief:
     def visit(self, tilt_deg: float, branch: Branch) -> None:
         """Learn from the tilt that has ended, and begin another one."""
         self._settle()
+        self._slip_is_seen = False
+        self._contrary_before_um = self._contrary_um
         self.tilt_deg, self.branch = tilt_deg, branch
         if branch is not Branch.START:
             self.motion.visit(tilt_deg, branch)
@@ -193,6 +197,53 @@ class Belief:
         if image.residual_um is not None and not self._believed[-1] and self.branch is not Branch.START:
             self._reconsider()
         return self._believed[-1]
+
+    def contradicts(self, target: int, residual_um: XY, minutes: float) -> bool:
+        """Whether a residual at the present tilt is not what is expected of an alignment of the target there.
+
+        `residual_um` counts from where the target itself is expected.
+        """
+        true = self.outlook(target, self.tilt_deg, self.branch, minutes)
+        found = self.outlook(target, self.tilt_deg, self.branch, minutes, as_found=True)
+        apart = true.shift_um.plus(residual_um).minus(found.shift_um)
+        return apart.x**2 / found.variance_um2.x + apart.y**2 / found.variance_um2.y > GATE
+
+    def sight(self, target: int, place_um: XY, sigma_um: float, minutes: float) -> None:
+        """Learn at the present tilt where a target is, from an image outside its series.
+
+        Such an image shows a larger field, so it cannot have missed the target: what contradicts it is a slip.
+
+        Parameters
+        ----------
+        target : int
+        place_um : XY
+            Specimen shift that centres it.
+        sigma_um : float
+            Standard deviation of each coordinate.
+        minutes : float
+        """
+        at = Moment(self.tilt_deg, self.branch, self._stop_number(), minutes, self._rest_s(minutes))
+        stops = len(self.motion.stops)
+        x_row = self.geometry.x_row(target, at, stops)
+        both = self.geometry.yz_rows(target, at, stops)
+        rows = (x_row, Row(both.common[:1], both.own[:1]))
+        apart = place_um.minus(self._predicted(target, self.tilt_deg)[0])
+        chi_square = 0.0
+        for star, row, value in zip(self._before, rows, apart):
+            expected = star.expect(target, row)
+            chi_square += (value - float(expected.mean[0])) ** 2 / (
+                float(expected.covariance[0, 0]) + sigma_um**2
+            )
+        if chi_square > GATE and self.motion.stops and self.branch is not Branch.START:
+            self._slip_is_seen = True
+            self.motion.slip(SLIP_UM)
+        self.motion.resolve(self._before)
+        noise = np.array([[sigma_um**2]])
+        for star, row, value in zip(self._before, rows, apart):
+            star.update(target, row, np.array([value]), noise)
+        self._go_through_again(self._believed)
+        if self._taken and self.branch is not Branch.START:
+            self._reconsider()
 
     def moved(self, shift_um: XY, sigma_um: float) -> None:
         """All targets are seen elsewhere from the next tilt on, by so much with such an uncertainty."""
@@ -309,12 +360,18 @@ class Belief:
         believed = [False] * len(self._taken)
         for n, value in zip(aligned, verdict.believed):
             believed[n] = value
-        if believed == self._believed and self.motion.has_slipped == verdict.slipped:
+        slipped = verdict.slipped or self._slip_is_seen
+        if believed == self._believed and self.motion.has_slipped == slipped:
             return
-        self.motion.slip(SLIP_UM if verdict.slipped else None)
+        self.motion.slip(SLIP_UM if slipped else None)
+        self._go_through_again(believed)
+
+    def _go_through_again(self, believed: list[bool]) -> None:
+        """Take in the tilt's images once more from its begin, those that are believed."""
         self._stars = self._before.copy()
         self.motion.resolve(self._stars)
-        self._believed = believed
+        self._believed = list(believed)
+        self._contrary_um = self._contrary_before_um
         for taken, value in zip(self._taken, believed):
             self._absorb(taken, value)
             self._absorb_defocus(taken)

@@ -13,10 +13,13 @@ from pacetomo.geometry import SamplePlane
 from pacetomo.joint.belief import Belief, Image
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
-from pacetomo.tracking import Aim, Move, Observation, Region, Start, TrackRecord
+from pacetomo.tracking import Aim, Move, Observation, Region, Sight, Start, TrackRecord
 
 LONGEST_PACE_S = 60.0
 """Images farther apart than this have been interrupted."""
+
+SURE = 3.0
+"""Standard deviations within which a target is expected."""
 
 _SAME_TILT_DEG = 1e-3
 
@@ -111,6 +114,32 @@ class JointModel:
         x_um2, y_um2 = found.variance_um2
         return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)))
 
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Whether `SURE` standard deviations of the aim are more than `reach_um`."""
+        sigma = self.aim(target, tilt_deg, branch).sigma_um
+        return SURE * sigma.length > reach_um
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Whether nothing was found, or something that the gate for alignments does not let pass."""
+        if residual_um is None:
+            return True
+        self._go_to(tilt_deg, branch)
+        return self._belief.contradicts(target, residual_um, self._minutes(self._next_s()))
+
+    def sight(self, seen: Sight) -> None:
+        """Learn from a look, which is believed whatever images of the series show."""
+        self._note(
+            "sight",
+            seen.target,
+            seen.tilt_deg,
+            seen.branch.value,
+            list(seen.place_um),
+            seen.sigma_um,
+            seen.time_s,
+        )
+        self._go_to(seen.tilt_deg, seen.branch)
+        self._belief.sight(seen.target, seen.place_um, seen.sigma_um, self._minutes(seen.time_s))
+
     def follow(self, target: int | None) -> None:
         """Nothing changes: every target's measurement counts for all others, whoever tracks."""
 
@@ -181,6 +210,9 @@ class JointModel:
             self.begin_tilt(values[0], Branch(values[1]))
         elif kind == "moved":
             self.recovered(XY(*values[0]), values[1])
+        elif kind == "sight":
+            target, tilt_deg, side, place, sigma_um, time_s = values
+            self.sight(Sight(target, tilt_deg, Branch(side), XY(*place), sigma_um, time_s))
         elif kind == "shape":
             self.reshape(*values)
         elif kind == "put back":

@@ -7,7 +7,8 @@ branch part   the same with 0.4 A, each branch for itself;
 jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
 walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
-slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
+slips         of all tilts from some tilt on, where measurements have shown that the stage moved; part of it belongs to the
+              branch, because play in the mechanism is taken back on the other one.
 
 Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
 imaged; a stage that jitters more also creeps more.
@@ -35,6 +36,8 @@ CREEP_SHARE = 0.4
 CHANGE_FACTOR = 1.5
 JUMP_UM = 0.4
 SLIP_UM = 1.0
+SLIP_OF_ALL = 0.5
+"""Share of a slip's variance that both branches have in common."""
 
 LOG_SPREAD = 0.7
 """Standard deviation of the logarithm of A and sigma about their usual values."""
@@ -59,7 +62,7 @@ class Stop(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """A lasting motion of the stage: from a stop on (number from 0), on one side or, with side 0, on both."""
+    """A lasting motion of the stage: from a stop on (number from 0), seen on one side or, with side 0, known of both."""
 
     stop: int
     side: int
@@ -103,8 +106,12 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
-        moved = np.array([n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)])
-        covariance += slip.sigma_um**2 * np.outer(moved, moved)
+        later = np.arange(len(stops)) >= slip.stop
+        share = 1.0 if slip.side == 0 else SLIP_OF_ALL
+        covariance += share * slip.sigma_um**2 * np.outer(later, later)
+        if slip.side != 0:
+            there = later & (side == slip.side)
+            covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
     return covariance
 
 
