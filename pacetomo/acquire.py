@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
@@ -21,11 +22,12 @@ from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
 from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
+from pacetomo.memory import MemoryFile, Origin, RememberingModel
 from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
 from pacetomo.overview import view_series
 from pacetomo.preflight import find_problems
-from pacetomo.prepare import Preparation, Prepared
+from pacetomo.prepare import Preparation
 from pacetomo.problem import Problem
 from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
@@ -41,7 +43,7 @@ from pacetomo.settings import (
 )
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
-from pacetomo.tracking import SingleTargetModel, TrackingModel
+from pacetomo.tracking import SingleTargetModel, Start, TrackingModel
 from pacetomo.upkeep import Upkeep
 
 ERROR_MARK = "ERROR: "
@@ -251,7 +253,10 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
         for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
             books.spend(target, dose_e_per_a2)
         journal.note("step", name="acquire", text="Acquiring")
-        Acquisition(scope, job, prepared, make_model(job, prepared), books, upkeep).run()
+        with closing(MemoryFile(job.files.memory(number))) as memory:
+            memory.begin(Origin(prepared.starts, prepared.start_tilt_deg, model_options(job)))
+            model = RememberingModel(make_model(job, prepared.starts, prepared.start_tilt_deg), memory.append)
+            Acquisition(scope, job, prepared, model, books, upkeep).run()
         ended, said = _conclude(scope, job, books, run_file)
         return books.state
     except PaceError as err:
@@ -292,29 +297,44 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     return "finished", text
 
 
-def make_model(job: Job, prepared: Prepared) -> TrackingModel:
+def make_model(job: Job, starts: Mapping[int, Start], start_tilt_deg: float) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
+    # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
+    axis_offsets_um = {Branch.UP: -settings.taOffsetPos, Branch.DOWN: -settings.taOffsetNeg}
+    tracking = job.targets.tracking.number
     if settings.tracker == "joint":
         from pacetomo.joint import JointModel
 
         return JointModel(
-            prepared.starts,
-            prepared.start_tilt_deg,
-            tracking_target=job.targets.tracking.number,
+            starts,
+            start_tilt_deg,
+            tracking_target=tracking,
             plane=job.plane,
             data_points=settings.dataPoints,
+            axis_offsets_um=axis_offsets_um,
         )
     return SingleTargetModel(
-        prepared.starts,
-        prepared.start_tilt_deg,
-        tracking_target=job.targets.tracking.number,
+        starts,
+        start_tilt_deg,
+        tracking_target=tracking,
         data_points=settings.dataPoints,
         second_branch=job.second_branch,
         predict_first_of_second=settings.ignoreNegStart,
-        # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
-        axis_offsets_um={Branch.UP: -settings.taOffsetPos, Branch.DOWN: -settings.taOffsetNeg},
+        axis_offsets_um=axis_offsets_um,
     )
+
+
+def model_options(job: Job) -> dict[str, Any]:
+    """What a tracking model is made with besides the starts, in words that JSON knows."""
+    return {
+        "tracker": job.settings.tracker,
+        "tracking_target": job.targets.tracking.number,
+        "pretilt_deg": job.plane.pretilt_deg,
+        "rotation_deg": job.plane.rotation_deg,
+        "taOffsetPos": job.settings.taOffsetPos,
+        "taOffsetNeg": job.settings.taOffsetNeg,
+    }
 
 
 def _fresh_state(job: Job) -> RunState:

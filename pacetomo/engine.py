@@ -31,7 +31,7 @@ from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
 from pacetomo.tiling import Centre, Tiling
-from pacetomo.tracking import Observation, TrackingModel
+from pacetomo.tracking import Aim, Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
 from pacetomo.watch import Look, Watch
 
@@ -215,7 +215,10 @@ class Acquisition:
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
             fit = self._fit_ctf(exposure, focus_um)
             if tracks:
-                self._overview.after(exposure, tilt_deg, found, min(taken.shot.field_um), reference is not None)
+                self._overview.after(
+                    exposure, tilt_deg, found, min(taken.shot.field_um), reference is not None
+                )
+            rise_um = self._risen_um(exposure, aim, tilt_deg, fit)
             self._model.observe(
                 Observation(
                     exposure.target,
@@ -223,7 +226,7 @@ class Acquisition:
                     exposure.branch,
                     aim.shift_um,
                     found,
-                    fit.defocus_um - self._focusing.wanted_um(exposure) if isinstance(fit, CtfFit) else None,
+                    rise_um,
                     self._scope.clock_s(),
                 )
             )
@@ -284,6 +287,15 @@ class Acquisition:
         if found is not None:
             seen = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
             self._model.observe(Observation(*seen, self._scope.clock_s()))
+
+    def _risen_um(
+        self, exposure: Exposure, aim: Aim, tilt_deg: float, fit: FitOrMissing | None
+    ) -> float | None:
+        """How much the target has risen since the start, as the fit shows it; None without one."""
+        if not isinstance(fit, CtfFit):
+            return None
+        error_um = fit.defocus_um - self._focusing.wanted_um(exposure)
+        return self._focusing.risen_um(exposure.target, aim, tilt_deg, exposure.branch, error_um)
 
     def _fit_ctf(self, exposure: Exposure, focus_um: float) -> FitOrMissing | None:
         """CTF of the image just taken, once it is saved and aligned; None where none is to be fitted."""

@@ -205,9 +205,7 @@ class Overview:
             self._books.warn(f"View is not used to find the targets again ({err})")
             return None
         for target in self._job.active:  # all of them lie in its beam
-            self._books.spend(
-                target.number, self._books.dose_e_per_a2(target.number) + shot.dose_e_per_a2
-            )
+            self._books.spend(target.number, self._books.dose_e_per_a2(target.number) + shot.dose_e_per_a2)
         return aim.shift_um
 
     def save(self) -> None:

@@ -143,8 +143,8 @@ class Settings:
         "",
         None,
         None,
-        "centre the tracking target by an image of its own first: never, at each tilt, or (auto, tracker joint) where it "
-        "may be far off; auto looks in View, at little dose, where it can",
+        "centre the tracking target by a first image: never, at each tilt, or (auto, with tracker joint) where it may "
+        "be far off; auto looks in View, at little dose, where it can",
         choices=("never", "always", "auto"),
         switch=("never", "always"),
     )
@@ -325,13 +325,13 @@ class Settings:
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
     )
     tracker: str = setting(
-        "single",
+        "joint",
         "",
         None,
         None,
-        "model that predicts where targets move: each for itself, or all together (then dataPoints, ignoreNegStart, "
-        "taOffsetPos and taOffsetNeg have no effect)",
-        choices=("single", "joint"),
+        "model that predicts where targets move: all together, or each for itself as PACEtomo does (only then "
+        "dataPoints and ignoreNegStart have an effect)",
+        choices=("joint", "single"),
     )
 
     # montage
@@ -409,7 +409,11 @@ class SettingRow(NamedTuple):
         """
         if self.choices is not None:
             words = " or ".join(self.choices)
-            return words if self.switch is None else f"{words} (False is {self.switch[0]}, True {self.switch[1]})"
+            return (
+                words
+                if self.switch is None
+                else f"{words} (False is {self.switch[0]}, True {self.switch[1]})"
+            )
         if self.kind is bool:
             return "True or False"
         if self.kind is tuple:

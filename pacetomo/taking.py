@@ -115,7 +115,9 @@ class Taking:
 
     def is_taken_twice(self, exposure: Exposure) -> bool:
         """Whether a first image is to centre the target for the one in its series, at every tilt."""
-        return self._job.settings.trackTwice == "always" and exposure.target == self._job.targets.tracking.number
+        return (
+            self._job.settings.trackTwice == "always" and exposure.target == self._job.targets.tracking.number
+        )
 
     def limit_um(self, exposure: Exposure, shot: Shot) -> float:
         """How far off the target may be found."""

@@ -44,7 +44,7 @@ acquire_here(
     # --- tracking
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
     # minCounts=0,  # counts per second; a darker target ends on that branch
-    # tracker="single",  # or "joint"
+    # tracker="joint",  # or "single": each target for itself
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
     # --- targets as small montages

@@ -125,7 +125,7 @@ class Belief:
             if branch is not Branch.START:
                 x_row.own[0, OWN_E[branch]] = yz_rows.own[0, OWN_E[branch]] = 1.0
         x, yz = stars.x.expect(target, x_row), stars.yz.expect(target, yz_rows)
-        shift, rise = self._predicted(target, tilt_deg)
+        shift, rise = self._predicted(target, tilt_deg, branch)
         if (
             not self._knows_focus
         ):  # y alone cannot tell the axis from the stage's motion: it shall not drive the focus
@@ -160,9 +160,11 @@ class Belief:
             self._ahead = (key, stars)
         return self._ahead[1]
 
-    def _predicted(self, target: int, tilt_deg: float) -> tuple[XY, float]:
+    def _predicted(self, target: int, tilt_deg: float, branch: Branch) -> tuple[XY, float]:
+        """Shift and rise by geometry, with what is known of the axis and of breaks."""
         shift, rise = self.geometry.predicted(target, tilt_deg)
-        return shift.plus(self._moved), rise
+        dy, dz = self.geometry.by_axis_um(tilt_deg, branch)
+        return shift.plus(self._moved).plus(XY(0.0, dy)), rise + dz
 
     # going on
 
@@ -179,10 +181,8 @@ class Belief:
 
     def take(self, image: Image) -> bool:
         """Learn from an image at the present tilt; whether its alignment is believed."""
-        at = Moment(
-            self.tilt_deg, self.branch, self._stop_number(), image.minutes, self._rest_s(image.minutes)
-        )
-        shift, rise = self._predicted(image.target, self.tilt_deg)
+        at = self._moment(image.minutes)
+        shift, rise = self._predicted(image.target, self.tilt_deg, self.branch)
         stops = len(self.motion.stops)
         taken = _Taken(
             image,
@@ -197,6 +197,16 @@ class Belief:
         if image.residual_um is not None and not self._believed[-1] and self.branch is not Branch.START:
             self._reconsider()
         return self._believed[-1]
+
+    def measure_rise(self, target: int, rise_um: float, minutes: float) -> None:
+        """Learn from the height of a target's place at the present tilt, before its images."""
+        at = self._moment(minutes)
+        rows = self.geometry.yz_rows(target, at, len(self.motion.stops))
+        _, predicted_um = self._predicted(target, self.tilt_deg, self.branch)
+        self._absorb_rise(target, Row(rows.common[1:], rows.own[1:]), rise_um - predicted_um)
+        if not self._taken:  # part of what is known at the tilt's begin
+            self._before = self._stars.copy()
+            self._contrary_before_um = self._contrary_um
 
     def contradicts(self, target: int, residual_um: XY, minutes: float) -> bool:
         """Whether a residual at the present tilt is not what is expected of an alignment of the target there.
@@ -222,12 +232,12 @@ class Belief:
             Standard deviation of each coordinate.
         minutes : float
         """
-        at = Moment(self.tilt_deg, self.branch, self._stop_number(), minutes, self._rest_s(minutes))
+        at = self._moment(minutes)
         stops = len(self.motion.stops)
         x_row = self.geometry.x_row(target, at, stops)
         both = self.geometry.yz_rows(target, at, stops)
         rows = (x_row, Row(both.common[:1], both.own[:1]))
-        apart = place_um.minus(self._predicted(target, self.tilt_deg)[0])
+        apart = place_um.minus(self._predicted(target, self.tilt_deg, self.branch)[0])
         chi_square = 0.0
         for star, row, value in zip(self._before, rows, apart):
             expected = star.expect(target, row)
@@ -254,8 +264,10 @@ class Belief:
         """Time since the first image of the present tilt."""
         return 60.0 * (minutes - self._taken[0].image.minutes) if self._taken else 0.0
 
-    def _stop_number(self) -> int | None:
-        return None if self.branch is Branch.START else len(self.motion.stops) - 1
+    def _moment(self, minutes: float) -> Moment:
+        """A time at the present tilt."""
+        stop = None if self.branch is Branch.START else len(self.motion.stops) - 1
+        return Moment(self.tilt_deg, self.branch, stop, minutes, self._rest_s(minutes))
 
     # one image
 
@@ -323,16 +335,17 @@ class Belief:
             star.set_ray(target, ray)
 
     def _absorb_defocus(self, taken: _Taken) -> None:
-        """Take in a measured height; two in a row that contradict alike show that all have risen or sunk."""
-        image = taken.image
-        if image.rise_um is None:
-            return
+        """Take in the height that an image has shown."""
+        if taken.image.rise_um is not None:
+            row = Row(taken.yz_rows.common[1:], taken.yz_rows.own[1:])
+            self._absorb_rise(taken.image.target, row, taken.image.rise_um - taken.predicted_rise_um)
+
+    def _absorb_rise(self, target: int, row: Row, measured_um: float) -> None:
+        """Take in a height; two in a row that contradict alike show that all have risen or sunk."""
         self._knows_focus = True
-        row = Row(taken.yz_rows.common[1:], taken.yz_rows.own[1:])
         noise = np.array([[(DEFOCUS_NOISE_UM * self.noise.stretch(self.tilt_deg)) ** 2]])
-        measured = np.array([image.rise_um - taken.predicted_rise_um])
-        expected = self._stars.yz.expect(image.target, row)
-        apart_um = float(measured[0] - expected.mean[0])
+        expected = self._stars.yz.expect(target, row)
+        apart_um = measured_um - float(expected.mean[0])
         if apart_um**2 <= DEFOCUS_GATE * float(expected.covariance[0, 0] + noise[0, 0]):
             self._contrary_um = None
         elif self._contrary_um is not None and abs(apart_um - self._contrary_um) < AGREE_UM:
@@ -342,7 +355,7 @@ class Belief:
         else:
             self._contrary_um = apart_um
             return
-        self._stars.yz.update(image.target, row, measured, noise)
+        self._stars.yz.update(target, row, np.array([measured_um]), noise)
 
     # a whole tilt
 

@@ -7,8 +7,8 @@ branch part   the same with 0.4 A, each branch for itself;
 jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
 walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
-slips         of all tilts from some tilt on, where measurements have shown that the stage moved; part of it belongs to the
-              branch, because play in the mechanism is taken back on the other one.
+slips         of all tilts from some tilt on, where measurements have shown that the stage moved; part of it belongs to
+              the branch, because play in the mechanism is taken back on the other one.
 
 Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
 imaged; a stage that jitters more also creeps more.
@@ -62,7 +62,7 @@ class Stop(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """A lasting motion of the stage: from a stop on (number from 0), seen on one side or, with side 0, known of both."""
+    """A lasting motion of the stage: from a stop on (number from 0), seen on a side or, with side 0, known of both."""
 
     stop: int
     side: int

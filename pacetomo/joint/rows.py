@@ -74,10 +74,19 @@ class Geometry:
     start_tilt_deg : float
     centre : int
         The target that X and Y are counted from.
+    axis_offsets_um : mapping of Branch to float
+        Known distance of the tilt axis from where points are counted from, to be added to theirs from the axis.
     """
 
-    def __init__(self, starts: Mapping[int, Start], start_tilt_deg: float, centre: int) -> None:
+    def __init__(
+        self,
+        starts: Mapping[int, Start],
+        start_tilt_deg: float,
+        centre: int,
+        axis_offsets_um: Mapping[Branch, float] | None = None,
+    ) -> None:
         self.starts = dict(starts)
+        self.axis_offsets_um = dict(axis_offsets_um or {})
         self.start_tilt_deg = start_tilt_deg
         self._centre = self.starts.get(centre) or next(iter(self.starts.values()))
         self._radius2_um2 = max(1.0, max(self._square(number) for number in self.starts))
@@ -96,6 +105,11 @@ class Geometry:
         dy = seen_y_um(start.n0_um, start.z0_um, tilt_deg) - seen_y_um(start.n0_um, start.z0_um, from_deg)
         rise = height_um(start.n0_um, start.z0_um, tilt_deg) - height_um(start.n0_um, start.z0_um, from_deg)
         return start.shift_um.plus(XY(0.0, dy)), rise
+
+    def by_axis_um(self, tilt_deg: float, branch: Branch) -> XY:
+        """What the known offset of the axis adds to y, and to the rise, of every target on a branch."""
+        turned, off_um = self._turned(tilt_deg), self.axis_offsets_um.get(branch, 0.0)
+        return XY(off_um * (turned.cosine - 1.0), off_um * turned.sine)
 
     def x_row(self, target: int, at: Moment, stops: int) -> Row:
         """Row of where the target is seen along the axis, less the prediction."""

@@ -72,7 +72,7 @@ PUBLISHED_DEFAULTS = {
     "trackExpTime": 0.0,
     "trackDefocus": 0.0,
     "trackMag": 0.0,
-    "trackTwice": False,
+    "trackTwice": "auto",
     "trackUseTrial": False,
     "measureGeo": False,
     "tgtPattern": False,
