@@ -8,7 +8,8 @@ what is on disk.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -27,9 +28,10 @@ from pacetomo.overview import Overview
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Shot
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
+from pacetomo.tile_books import half_taken, read_tiles
 from pacetomo.tiling import Centre, Tiling
 from pacetomo.tracking import Aim, Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
@@ -47,6 +49,8 @@ class Acquisition:
         Told of everything that happens.
     upkeep : Upkeep
         Sees to it that images can be taken.
+    done : collection of int
+        Places in the plan of what has been taken before an interruption.
     """
 
     def __init__(
@@ -57,13 +61,21 @@ class Acquisition:
         model: TrackingModel,
         books: Books,
         upkeep: Upkeep,
+        done: Collection[int] = (),
     ) -> None:
         self._scope = scope
         self._job = job
         self._prepared = prepared
         self._model = model
         self._books = books
-        self._plan = tuple(exposure for exposure in job.plan if exposure.target in prepared.starts)
+        self._half_done = half_taken(job, books.state, done)
+        self._plan = tuple(
+            exposure
+            for exposure in job.plan
+            if exposure.target in prepared.starts
+            and (exposure.number not in done or exposure.number in self._half_done)
+        )
+        self._goes_on = bool(done)
         self._focusing = Focusing(scope, job, prepared, model, books)
         self._defocus = Defocus(scope, job, prepared, model, books)
         self._taking = Taking(scope, job, books, upkeep)
@@ -80,10 +92,20 @@ class Acquisition:
         self._max_tilt_deg = scope.limits().max_tilt_deg
         self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
-    def run(self) -> None:
-        """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
+    @property
+    def ahead(self) -> tuple[Exposure, ...]:
+        """Exposures to be made, in order."""
+        return tuple(exposure for exposure in self._plan if not self._books.branch(exposure).skip)
+
+    def run(self, is_moved: bool = False) -> None:
+        """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run.
+
+        `is_moved` tells that the stage has been elsewhere since the last image.
+        """
         forecast = Forecast(self._scope, self._job, self._plan, self._books, self._taking, self._focusing)
         previous = Branch.START
+        if self._goes_on:
+            self._overview.recall()
         tilts = len(self._job.stops)
         for stop, group in itertools.groupby(self._plan, key=lambda exposure: exposure.stop):
             exposures = self._role.in_order(
@@ -104,6 +126,9 @@ class Acquisition:
                 stop=stop + 1,
                 of=tilts,
             )
+            if self._goes_on:
+                self._goes_on = False
+                self._find_again(exposures[0], reached_deg, is_moved)
             self._model.begin_tilt(reached_deg, branch)
             self._watch.begin_tilt()
             self._try(self._upkeep.before_image)
@@ -126,6 +151,13 @@ class Acquisition:
             step()
         except ScopeError as err:
             self._books.warn(str(err))
+
+    def _find_again(self, exposure: Exposure, tilt_deg: float, is_moved: bool) -> None:
+        """Find the targets after a break, before the first image."""
+        own = exposure._replace(target=self._job.targets.tracking.number)
+        latest = None if self._taking.is_coarse(own.target) else self._books.reference(own)
+        self._try(self._upkeep.before_image)
+        self._try(partial(self._overview.find_again, exposure, tilt_deg, is_moved, latest))
 
     def _place_beside(self, branch: Branch, beam_radius_um: float) -> XY | None:
         """Specimen shift at the present tilt, reached on a branch, at which the beam touches no target."""
@@ -187,6 +219,9 @@ class Acquisition:
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
+        if exposure.number in self._half_done:
+            self._complete_montage(exposure, tilt_deg)
+            return
         reference = self._books.reference(exposure)
         tracks = exposure.target == self._role.holder
         if self._is_to_be_taken_twice(exposure, tilt_deg, tracks) and (
@@ -230,7 +265,8 @@ class Acquisition:
                     self._scope.clock_s(),
                 )
             )
-            self._books.learn(exposure, self._model, focus_um, found, travelled_um)
+            start_focus_um = self._prepared.focus_um[exposure.target]
+            self._books.learn(exposure, self._model, focus_um, found, travelled_um, start_focus_um)
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
@@ -251,6 +287,17 @@ class Acquisition:
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)
+
+    def _complete_montage(self, exposure: Exposure, tilt_deg: float) -> None:
+        """Take the tiles that a montage lacks whose centre was taken before an interruption."""
+        aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg, self._taking.travelled_um(exposure))
+        shot = self._prepared.preview or Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
+        centre = Centre(aim.shift_um, aim.shift_um, focus_um, tilt_deg, shot)
+        left = read_tiles(self._books.state, exposure.target).left
+        tiles: list[dict[str, Any]] = []
+        self._tiling.take_rest(exposure, centre, tiles, left)
+        self._books.note("completed", target=exposure.target, tilt_deg=exposure.tilt_deg, tiles=tiles)
 
     def _is_to_be_taken_twice(self, exposure: Exposure, tilt_deg: float, tracks: bool) -> bool:
         """Whether a first image is to centre the target, because that is wanted or nothing else tells where it is."""

@@ -41,11 +41,14 @@ class RememberingModel:
         Does the work.
     sink : callable
         Given each line, without its end, right after the model has taken it in.
+    later_s : float
+        Added to every time, so that time goes on for the model where the clock has been started anew.
     """
 
-    def __init__(self, model: TrackingModel, sink: Callable[[str], None]) -> None:
+    def __init__(self, model: TrackingModel, sink: Callable[[str], None], later_s: float = 0.0) -> None:
         self._model = model
         self._sink = sink
+        self._later_s = later_s
 
     # questions
 
@@ -78,6 +81,7 @@ class RememberingModel:
 
     def observe(self, seen: Observation) -> None:
         """Tell the model and note it."""
+        seen = seen._replace(time_s=seen.time_s + self._later_s)
         self._model.observe(seen)
         residual = None if seen.residual_um is None else list(seen.residual_um)
         place = (seen.target, seen.tilt_deg, seen.branch.value)
@@ -85,12 +89,14 @@ class RememberingModel:
 
     def sight(self, seen: Sight) -> None:
         """Tell the model and note it."""
+        seen = seen._replace(time_s=seen.time_s + self._later_s)
         self._model.sight(seen)
         place = (seen.target, seen.tilt_deg, seen.branch.value)
         self._note("sight", *place, list(seen.place_um), seen.sigma_um, seen.time_s)
 
     def measure_rise(self, seen: Rise) -> bool:
         """Tell the model and note it, if it has taken it in."""
+        seen = seen._replace(time_s=seen.time_s + self._later_s)
         is_taken = self._model.measure_rise(seen)
         if is_taken:
             self._note("rise", seen.target, seen.tilt_deg, seen.branch.value, seen.rise_um, seen.time_s)

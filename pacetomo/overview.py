@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pacetomo.books import Books
-from pacetomo.errors import ScopeError
+from pacetomo.errors import MetadataError, ScopeError
+from pacetomo.files.exchange import mdoc_of
+from pacetomo.files.mdoc import MdocSection, read_mdoc
 from pacetomo.finding import VIEW_LIMIT_UM, hole_limit_um
 from pacetomo.focusing import Focusing
 from pacetomo.frames import XY
 from pacetomo.job import Job
+from pacetomo.metadata_keys import RESIDUAL
 from pacetomo.pattern import read_lattice
 from pacetomo.plan import Exposure
 from pacetomo.schemes import Branch
@@ -31,6 +34,18 @@ REACH_SHARE = 0.35
 VIEW_SIGMA_UM = 0.03
 VIEW_SCALE_ERROR = 0.03
 """Standard deviation of a place found in View, and what the calibrations of View and Record add to it per µm."""
+
+AREAS_APART_UM = 0.3
+"""How far the centres of View and Record usually are apart."""
+
+STAYED_SIGMA_UM = 0.05
+MOVED_SIGMA_UM = 0.5
+SURE_SIGMA_UM = 0.05
+"""Standard deviation of where the targets are after a break: of a stage that stayed, of one that was sent back, and how
+well they should be known before their images are taken."""
+
+PREVIEW_REACH = 0.6
+"""Share of the Preview's shorter side within which the tracking target is looked for."""
 
 MOST_IN_VAIN = 2
 """Looks on a branch after failed alignments which showed the target in its place: it has no contrast, not the stage."""
@@ -47,11 +62,16 @@ def view_series(series: str) -> str:
 
 
 class _Kept(NamedTuple):
-    """A View image: tilt, section, and where the tracking target lies in it from its centre (µm)."""
+    """A View image: stack, section, tilt, and where the tracking target lies in it from its centre (µm).
 
-    tilt_deg: float
+    `sigma_um` is how well that is known: View and Record are not on one centre where a reference was picked.
+    """
+
+    path: Path
     section: int
+    tilt_deg: float
     off_centre_um: XY
+    sigma_um: float = VIEW_SIGMA_UM
 
 
 class Overview:
@@ -91,9 +111,90 @@ class Overview:
 
     def keep_first(self, exposure: Exposure, tilt_deg: float) -> None:
         """Take the image that later ones are compared with, at the start tilt with all targets in place."""
-        if self._is_wanted and self._view(exposure, tilt_deg) is not None:
+        if self._is_wanted and not self._kept and self._view(exposure, tilt_deg) is not None:
             self._unsaved = (tilt_deg, XY(0.0, 0.0))
             self.save()
+
+    # after a break
+
+    def recall(self) -> None:
+        """Know the View images again that an interrupted run has kept; without any, the reference of the selection."""
+        for section in self._kept_before():
+            tilt_deg, residual = section.get_float("TiltAngle"), section.get_floats(RESIDUAL)
+            if tilt_deg is not None and residual is not None and len(residual) == 2:
+                self._kept.append(_Kept(self._path, int(section.name), tilt_deg, XY(*residual)))
+        name = self._job.targets.tracking.view
+        if not self._kept and name is not None and (self._job.files.folder / name).is_file():
+            path, tilt_deg = self._job.files.folder / name, self._job.settings.tiltTargets
+            self._kept.append(_Kept(path, 0, tilt_deg, XY(0.0, 0.0), AREAS_APART_UM))
+
+    def _kept_before(self) -> tuple[MdocSection, ...]:
+        if not (self._path.is_file() and mdoc_of(self._path).is_file()):
+            return ()
+        try:
+            return read_mdoc(mdoc_of(self._path), self._scope.wait).need_images()
+        except MetadataError as err:
+            self._books.warn(f"the View images kept before are not used ({err})")
+            return ()
+
+    def find_again(
+        self, exposure: Exposure, tilt_deg: float, is_moved: bool, latest: tuple[int, XY] | None
+    ) -> None:
+        """Find the targets after a break and tell the model how far they have moved.
+
+        In View; by a Preview of the tracking target, compared with the latest image of its series, where View did not
+        tell well enough.
+
+        Parameters
+        ----------
+        exposure : Exposure
+            The first one ahead.
+        tilt_deg : float
+            Where the stage is, tilted to it and not yet known to the model.
+        is_moved : bool
+            Whether the stage was elsewhere in between.
+        latest : tuple of int and XY, or None
+            Section of the tracking target to compare with, and where the target was seen in it from its centre (µm).
+        """
+        off_um, sigma_um = XY(0.0, 0.0), MOVED_SIGMA_UM if is_moved else STAYED_SIGMA_UM
+        seen = self._off_in_view(exposure, tilt_deg) if self._kept else None
+        self.save()
+        if seen is not None:
+            _, off_um, sigma_um = seen
+        if sigma_um > SURE_SIGMA_UM and latest is not None:
+            closer = self._off_in_preview(exposure, tilt_deg, off_um, latest)
+            if closer is not None:
+                off_um, sigma_um = closer, SURE_SIGMA_UM
+        self._model.recovered(off_um, sigma_um)
+        self._books.step(
+            "found_again",
+            f"After the break the targets are seen {1000 * off_um.x:+.0f}, {1000 * off_um.y:+.0f} nm from where they "
+            f"were expected, within {1000 * sigma_um:.0f} nm",
+            tilt_deg=tilt_deg,
+            off_nm=[1000 * off_um.x, 1000 * off_um.y],
+            sigma_nm=1000 * sigma_um,
+        )
+
+    def _off_in_preview(
+        self, exposure: Exposure, tilt_deg: float, off_um: XY, latest: tuple[int, XY]
+    ) -> XY | None:
+        """How far off its aim the tracking target is seen in a Preview, taken where it is by now thought to be."""
+        aim = self._model.aim(self._own, tilt_deg, exposure.branch)
+        own = exposure._replace(target=self._own)
+        focus_um = self._focusing.focus_um(own, aim, tilt_deg)
+        section, off_centre_um = latest
+        if not self._scope.aim(aim.shift_um.plus(off_um), focus_um, compensate_beam_tilt=False):
+            return None
+        shot = self._scope.take(Area.PREVIEW)
+        self._books.spend(self._own, self._books.dose_e_per_a2(self._own) + shot.dose_e_per_a2)
+        path = self._taking.series(self._own)
+        offset = self._scope.offset_from_file(path, section, PREVIEW_REACH * min(shot.field_um))
+        if isinstance(offset, Missing):
+            self._books.warn(f"the tracking target was not found in Preview ({offset.reason})", exposure)
+            return None
+        return off_um.plus(offset).plus(off_centre_um)
+
+    # during a run
 
     def before(self, exposure: Exposure, tilt_deg: float) -> bool:
         """Look where the model does not know the target well enough for an image of it.
@@ -153,17 +254,10 @@ class Overview:
         """Find the tracking target in View and tell the model; how far off its aim it is."""
         if not self._kept:
             return None
-        aimed_um = self._view(exposure, tilt_deg)
-        if aimed_um is None:
+        found = self._off_in_view(exposure, tilt_deg)
+        if found is None:
             return None
-        reference = min(self._kept, key=lambda kept: abs(kept.tilt_deg - tilt_deg))
-        offset = self._scope.offset_from_file(self._path, reference.section, self._limit_um(tilt_deg))
-        if isinstance(offset, Missing):
-            self._books.warn(f"the targets were not found in View ({offset.reason})", exposure)
-            return None
-        off_um = offset.plus(reference.off_centre_um)
-        self._unsaved = (tilt_deg, off_um)
-        sigma_um = VIEW_SIGMA_UM + VIEW_SCALE_ERROR * off_um.length
+        aimed_um, off_um, sigma_um = found
         self._model.sight(
             Sight(
                 self._own,
@@ -182,6 +276,20 @@ class Overview:
             off_nm=[1000 * off_um.x, 1000 * off_um.y],
         )
         return off_um
+
+    def _off_in_view(self, exposure: Exposure, tilt_deg: float) -> tuple[XY, XY, float] | None:
+        """Take a View image: where it was aimed, how far off the target is seen in it, and how well that is known."""
+        aimed_um = self._view(exposure, tilt_deg)
+        if aimed_um is None:
+            return None
+        reference = min(self._kept, key=lambda kept: (kept.sigma_um, abs(kept.tilt_deg - tilt_deg)))
+        offset = self._scope.offset_from_file(reference.path, reference.section, self._limit_um(tilt_deg))
+        if isinstance(offset, Missing):
+            self._books.warn(f"the targets were not found in View ({offset.reason})", exposure)
+            return None
+        off_um = offset.plus(reference.off_centre_um)
+        self._unsaved = (tilt_deg, off_um)
+        return aimed_um, off_um, reference.sigma_um + VIEW_SCALE_ERROR * off_um.length
 
     def _limit_um(self, tilt_deg: float) -> float:
         """How far off the targets are looked for; on a lattice of holes not as far as the next one."""
@@ -218,9 +326,10 @@ class Overview:
             self._scope.open_series(self._path)
             try:
                 section = self._scope.save_section()
+                self._scope.annotate({RESIDUAL: f"{off_centre_um.x:.6g} {off_centre_um.y:.6g}"})
             finally:
                 self._scope.close_series()
         except ScopeError as err:
             self._books.warn(f"a View image is not kept ({err})")
             return
-        self._kept.append(_Kept(tilt_deg, section, off_centre_um))
+        self._kept.append(_Kept(self._path, section, tilt_deg, off_centre_um))

@@ -356,6 +356,17 @@ class Settings:
     )
     tgtTrackMnt: bool = setting(False, "", None, None, "montage: image the tracking target as a montage, too")
 
+    # after an interruption
+    retakeLost: str = setting(
+        "ask",
+        "",
+        None,
+        None,
+        "take an image again that may have been exposed and is lost; ask takes it as no where nobody can answer",
+        choices=("never", "ask", "always"),
+        switch=("never", "always"),
+    )
+
     # help with trouble
     debug: bool = setting(
         False,

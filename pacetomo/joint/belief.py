@@ -91,7 +91,7 @@ class Belief:
         self._contrary_um: float | None = None
         self._contrary_before_um: float | None = None
         self._knows_focus = False
-        self._slip_is_seen = False
+        self._is_sighted = self._slip_is_seen = False
         self._stars = Stars(Star(self.motion.x_prior()), Star(self.motion.yz_prior()))
         chain_um2 = IMAGE_SHARE * self.noise.standard_um2(geometry.start_tilt_deg)
         for target, start in geometry.starts.items():
@@ -171,7 +171,7 @@ class Belief:
     def visit(self, tilt_deg: float, branch: Branch) -> None:
         """Learn from the tilt that has ended, and begin another one."""
         self._settle()
-        self._slip_is_seen = False
+        self._is_sighted = self._slip_is_seen = False
         self._contrary_before_um = self._contrary_um
         self.tilt_deg, self.branch = tilt_deg, branch
         if branch is not Branch.START:
@@ -247,6 +247,7 @@ class Belief:
         if chi_square > GATE and self.motion.stops and self.branch is not Branch.START:
             self._slip_is_seen = True
             self.motion.slip(SLIP_UM)
+        self._is_sighted = True
         self.motion.resolve(self._before)
         noise = np.array([[sigma_um**2]])
         for star, row, value in zip(self._before, rows, apart):
@@ -368,7 +369,8 @@ class Belief:
         verdict = judge(
             Deviations(
                 np.stack([x.apart, y.apart], axis=1), x.predicted, y.predicted, x.noise_um2 * scale**2, doubt
-            )
+            ),
+            may_slip=not self._is_sighted,
         )
         believed = [False] * len(self._taken)
         for n, value in zip(aligned, verdict.believed):

@@ -8,7 +8,7 @@ the tilt axis, Y across it) in the frame of the Record area; focus values are Se
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
@@ -69,6 +69,13 @@ class Shot(NamedTuple):
     exposure_s: float
     dose_e_per_a2: float
     field_um: XY
+
+
+class PresentImage(NamedTuple):
+    """What tells one image from another: a text that no other image has, and its stage tilt."""
+
+    identity: str
+    tilt_deg: float
 
 
 @dataclass(frozen=True)
@@ -167,9 +174,18 @@ class Microscope(Protocol):
     def end(self) -> None:
         """Put the microscope back as it was before `begin`, as far as possible; files closed."""
 
+    def ask(self, question: str) -> bool | None:
+        """What the operator answers, yes or no; None where nobody is there to answer (Acquire at Items)."""
+
     # stage
     def move_to_item(self, item: Item) -> None:
         """Move the stage to an item."""
+
+    def stage_um(self) -> tuple[float, float, float]:
+        """Stage position x, y, z as read back."""
+
+    def move_stage_to(self, stage_um: tuple[float, float, float]) -> None:
+        """Move the stage to a position."""
 
     def realign_to_item(self) -> None:
         """Find the item in progress by means of the map on which it lies; height is kept, image shift may remain."""
@@ -241,6 +257,12 @@ class Microscope(Protocol):
         ImageNotSavedError when it was exposed and cannot be saved.
         """
 
+    def present_image(self) -> PresentImage | None:
+        """What the present image is; None if there is none."""
+
+    def load_section(self, path: Path, section: int) -> None:
+        """Make a section of a stack, which is not open, the present image."""
+
     def set_aside(self, path: Path) -> None:
         """Append the present image to another stack than the current one, which stays current.
 
@@ -274,6 +296,9 @@ class Microscope(Protocol):
         """
 
     # series
+    def close_left_open(self, paths: Collection[Path]) -> None:
+        """Close those of these stacks that a script which died has left open."""
+
     def open_series(self, path: Path) -> int:
         """Make a stack current, creating it if it is not there; number of sections in it."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Item, Microscope
+from pacetomo.scope.serialem_base import plain_text
 from pacetomo.scope.serialem_ctf import SerialEMCtf
 from pacetomo.scope.serialem_facts import SerialEMFacts
 from pacetomo.scope.serialem_upkeep import SerialEMUpkeep
@@ -70,6 +71,16 @@ class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
                 break
             count += int(self._do("asking for an item's mark", "ReportItemAcquire", place))
         return count
+
+    def ask(self, question: str) -> bool | None:
+        if self._do("asking for Acquire at Items", "ReportIfNavAcquiring")[0]:
+            return None
+        # While message boxes are off every question is answered with no.
+        self._do("asking the operator", "NoMessageBoxOnError", 0)
+        try:
+            return bool(self._do("asking the operator", "YesNoBox", plain_text(question)))
+        finally:
+            self.switch_off_message_boxes()
 
     # beginning and end
 
