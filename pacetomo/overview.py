@@ -105,7 +105,8 @@ class Overview:
         self._path = series.with_name(view_series(series.name))
         self._kept: list[_Kept] = []
         self._in_vain: dict[Branch, int] = {}
-        self._is_wanted = job.settings.trackTwice == "auto" and not taking.is_coarse(self._own)
+        wanted = job.settings.trackTwice == "auto" and job.settings.tracker == "joint"
+        self._is_wanted = wanted and not taking.is_coarse(self._own)
         self._field_um = math.inf
         self._unsaved: tuple[float, XY] | None = None
 

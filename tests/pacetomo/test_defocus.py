@@ -43,7 +43,7 @@ def make_scope(folder, height=TRUE.height_um, start_deg=0.0):
 
 
 def acquire(scope, **settings):
-    given_ = {"minTilt": -6, "maxTilt": 6, "previewAli": False, **settings}
+    given_ = {"minTilt": -6, "maxTilt": 6, "previewAli": False, "tracker": "single", **settings}
     return acquire_area(scope, scope.item(), None, given_)
 
 

@@ -15,7 +15,7 @@ from pacetomo.tracking import Region, SingleTargetModel
 
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0), 4: (1.0, -1.0, 0.0)}
 ORDER = [0, 3, 6, 9, -3, -6, -9]
-SETTINGS = {"minTilt": -9, "maxTilt": 9, "groupSize": 3}
+SETTINGS = {"minTilt": -9, "maxTilt": 9, "groupSize": 3, "tracker": "single"}
 
 
 @pytest.fixture
@@ -277,8 +277,8 @@ class Expecting(SingleTargetModel):
 
 
 def test_a_target_is_looked_for_where_the_model_expects_it(scope, monkeypatch):
-    def expecting(job, prepared):
-        return Expecting(prepared.starts, prepared.start_tilt_deg)
+    def expecting(job, starts, start_tilt_deg):
+        return Expecting(starts, start_tilt_deg)
 
     monkeypatch.setattr(acquire_module, "make_model", expecting)
     acquire(scope, alignLimit=0.3, maxTilt=3)

@@ -31,7 +31,14 @@ from pacetomo.tile_books import read_tiles
 
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0)}
 ORDER = [0, 3, 6, -3, -6]
-SETTINGS = {"minTilt": -6, "maxTilt": 6, "tgtMontage": True, "tgtMntSize": (3, 3), "tgtMntOverlap": 0.1}
+SETTINGS = {
+    "minTilt": -6,
+    "maxTilt": 6,
+    "tgtMontage": True,
+    "tgtMntSize": (3, 3),
+    "tgtMntOverlap": 0.1,
+    "tracker": "single",
+}
 FIELD_UM = XY(1.2, 0.9)
 TILES = Montage(3, 3).tiles
 
