@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,7 +57,16 @@ class Store:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        # A table of a few types costs far less than being asked about every object.
+        self._table: dict[type, Callable[[Any], Any]] = {
+            **copyreg.dispatch_table,
+            Shot: self._once,
+            np.ndarray: self._array,
+            MdocFile: self._mdoc,
+            _Number: lambda value: (stored, (value.number,)),
+            type(session): lambda value: (the_session, ()),
+        }
+        self._itself: object = None
         self._numbers: dict[int, int] = {}
         self._held: list[Any] = []
         self._runs: dict[int, tuple[Sequence[Any], list[tuple[Any, ...]]]] = {}
@@ -71,11 +81,30 @@ class Store:
             Something in it cannot be pickled.
         """
         stream = io.BytesIO()
+        pickler = pickle.Pickler(stream, PROTOCOL)
+        pickler.dispatch_table = self._table
+        outer, self._itself = self._itself, itself
         try:
-            _Pickler(stream, self, self._session, itself).dump(value)
+            pickler.dump(value)
         except (pickle.PicklingError, TypeError, AttributeError) as err:
             raise StateError(f"the state cannot be kept: {err}") from err
+        finally:
+            self._itself = outer
         return stream.getvalue()
+
+    def _once(self, value: Any) -> Any:
+        if value is self._itself:
+            return value.__reduce_ex__(PROTOCOL)
+        return stored, (self.number(value),)
+
+    def _array(self, value: Any) -> Any:
+        return self._once(value) if value.nbytes >= LARGE_BYTES else value.__reduce_ex__(PROTOCOL)
+
+    def _mdoc(self, value: Any) -> Any:
+        fields = {name: field for name, field in value.__dict__.items() if name != "autodoc"}
+        runs, rest = self.runs(value.autodoc.sections, least=1)
+        numbers = [_Number(self.number(run)) for run in runs]
+        return mdoc_of, (fields, value.autodoc.entries, *numbers, rest)
 
     def number(self, value: Any) -> int:
         """Number of an object, which is written if it is new."""
@@ -114,31 +143,6 @@ class Store:
         """Numbers and pickles of objects written since the last call."""
         fresh, self._new = self._new, []
         return iter(fresh)
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, stream: io.BytesIO, store: Store, session: Session, itself: object) -> None:
-        super().__init__(stream, protocol=PROTOCOL)
-        self._store = store
-        self._session = session
-        self._itself = itself
-
-    def reducer_override(self, value: Any) -> Any:
-        kind = type(value)
-        if value is self._itself:
-            return NotImplemented
-        if kind is Shot or (kind is np.ndarray and value.nbytes >= LARGE_BYTES):
-            return stored, (self._store.number(value),)
-        if kind is MdocFile:
-            fields = {name: field for name, field in value.__dict__.items() if name != "autodoc"}
-            runs, rest = self._store.runs(value.autodoc.sections, least=1)
-            numbers = [_Number(self._store.number(run)) for run in runs]
-            return mdoc_of, (fields, value.autodoc.entries, *numbers, rest)
-        if kind is _Number:
-            return stored, (value.number,)
-        if value is self._session:
-            return the_session, ()
-        return NotImplemented
 
 
 class _Number:
