@@ -113,7 +113,9 @@ class Keeper:
             # What was to be appended counts as written by now, so the next attempt is to write everything.
             self._file.end_records()
             if not self._failing:
-                self._session.log.add(f"WARNING: the state is no longer kept in {self.path}: {err}", color=(7,))
+                self._session.log.add(
+                    f"WARNING: the state is no longer kept in {self.path}: {err}", color=(7,)
+                )
             self._failing = True
             return
         self._failing = False

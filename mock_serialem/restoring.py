@@ -11,7 +11,7 @@ from mock_serialem.keeping import CALL, OBJECT, PARTS, Keeper
 from mock_serialem.log import LogLine
 from mock_serialem.session import Session
 from mock_serialem.sim.truth import TruthLog, TruthLogError
-from mock_serialem.sim.world import World
+from mock_serialem.sim.world import World, WorldConfig
 from mock_serialem.state_file import StateError, StateFile, read_records
 from mock_serialem.state_pickle import Reader
 
@@ -26,6 +26,26 @@ class _State(NamedTuple):
     parts: dict[str, bytes]
     registry: list[bytes]
     call: bytes | None
+
+
+class Beginning(NamedTuple):
+    """What a session has had from its first moment on: world, current directory, truth log."""
+
+    config: WorldConfig
+    directory: Path
+    truth: Path
+
+
+def began_with(path: Path) -> Beginning:
+    """Tell how the session of a state file began; nothing is changed.
+
+    Raises
+    ------
+    StateError
+        The file cannot be used.
+    """
+    state = _read(path)
+    return _beginning(state, Reader(state.objects))
 
 
 def go_on(path: Path) -> Session:
@@ -116,12 +136,16 @@ def _finish(session: Session, state: _State) -> None:
         session.waiting.nobody_there()
 
 
+def _beginning(state: _State, reader: Reader) -> Beginning:
+    if "fixed" not in state.parts or "rest" not in state.parts:
+        raise StateError("the state is not complete")
+    return Beginning(*reader.value(state.parts["fixed"]))
+
+
 def _as_kept(state: _State) -> Session:
     """Session with the state that was kept, but for its image files, which are not open."""
     reader = Reader(state.objects)
-    if "fixed" not in state.parts or "rest" not in state.parts:
-        raise StateError("the state is not complete")
-    config, directory, truth_path = reader.value(state.parts["fixed"])
+    config, directory, truth_path = _beginning(state, reader)
     parts = dict(state.parts)
 
     def part(name: str) -> Any:

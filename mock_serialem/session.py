@@ -220,6 +220,16 @@ class Session:
             self.keeper.close()
             self.keeper = None
 
+    def suspend(self) -> None:
+        """Let go of everything on disk; whoever goes on with the state finds the files open that are open now."""
+        self.end_script()
+        self.keep()
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
+        self.files.close_all()
+        self.text_files.close_all()
+
     # --- state on disk
 
     def keep_state(self, path: Path) -> None:

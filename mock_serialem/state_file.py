@@ -71,7 +71,9 @@ def read_records(path: Path) -> list[Record]:
     if line[: len(_MAGIC)] != _MAGIC or len(words) != 4:
         raise StateError(f"{path} is not the state of a simulated microscope")
     if line + b"\n" != _first_line():
-        raise StateError(f"{path} was written by another version of the simulator, which alone can go on with it")
+        raise StateError(
+            f"{path} was written by another version of the simulator, which alone can go on with it"
+        )
     return _records(path, rest)
 
 
@@ -185,7 +187,9 @@ def _locked(path: Path) -> BinaryIO:
             fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError) as err:
         stream.close()
-        raise StateError(f"the session of {path.with_suffix('')} is still running in another process") from err
+        raise StateError(
+            f"the session of {path.with_suffix('')} is still running in another process"
+        ) from err
     except OSError:
         # Some network folders know no locks; there nobody watches over two processes in the same session.
         return stream

@@ -8,7 +8,7 @@ import weakref
 from collections import deque
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from mock_serialem.sim.shot import Shot
 
@@ -108,7 +108,7 @@ class TruthLog:
         log._open("a")
         return log
 
-    def _open(self, mode: str) -> None:
+    def _open(self, mode: Literal["w", "a"]) -> None:
         assert self.path is not None
         self._file = self.path.open(mode, encoding="utf-8", newline="\n")
         # A world that is dropped leaves no open file behind.
