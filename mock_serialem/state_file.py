@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import weakref
 import zlib
 from collections.abc import Iterable
 from functools import lru_cache
@@ -115,6 +116,8 @@ class StateFile:
         self.appended = 0
         self._stream: BinaryIO | None = None
         self._lock = _locked(path.with_name(path.name + ".lock"))
+        # A session that is dropped lets other processes have its state.
+        weakref.finalize(self, self._lock.close)
 
     @property
     def is_begun(self) -> bool:
@@ -132,6 +135,7 @@ class StateFile:
             os.fsync(stream.fileno())
         os.replace(beside, self.path)
         self._stream = self.path.open("ab", buffering=0)
+        weakref.finalize(self, self._stream.close)
         self.appended = 0
 
     def append(self, records: Iterable[Record]) -> None:

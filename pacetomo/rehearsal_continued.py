@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError
 from pacetomo.rehearsal_record import FILE, SETTING_UP, STATE, Record, images_taken, read_record
-from pacetomo.rehearse import Outcome, Rehearsal, Watch, acquire_once, options_of, rehearse
-
-CONTENT = {"target_file", "targets", "set", "sample"}
-"""Options that decide what the target file in the folder says."""
+from pacetomo.rehearse import (
+    Outcome,
+    Rehearsal,
+    Watch,
+    acquire_once,
+    content_of,
+    options_of,
+    rehearse,
+)
 
 
 def find_record(rehearsal: Rehearsal, given: Collection[str]) -> Record | None:
@@ -30,14 +36,14 @@ def find_record(rehearsal: Rehearsal, given: Collection[str]) -> Record | None:
         The record cannot be read, or a given option is another than that which the rehearsal began with.
     """
     record = read_record(rehearsal.out)
-    if record is None or not given:
-        return record
-    # A target file is what it says: its path may have changed.
-    names = {name for name in given if name != "target_file"}
-    if CONTENT & set(given):
-        names.add("content")
-    options = options_of(rehearsal)
-    record.check(rehearsal.out, {name: options[name] for name in options if name in names})
+    if record is None:
+        return None
+    wanted = {name: value for name, value in options_of(rehearsal).items() if name in given}
+    if wanted.pop("target_file", None) is not None:
+        # A target file is what it says: its path may have changed.
+        same = replace(_as_recorded(rehearsal.out, record), target_file=rehearsal.target_file)
+        wanted["content"] = content_of(same)
+    record.check(rehearsal.out, wanted)
     return record
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -79,7 +78,7 @@ class Record:
             if had == value:
                 continue
             if name == "content":
-                what = "with other targets or settings"
+                what = "with another target file, or one that has been changed"
             else:
                 what = f"{_shown(name, had)}, not {_shown(name, value)}"
             raise PaceError(
@@ -92,11 +91,6 @@ def _shown(name: str, value: Any) -> str:
     if value is None or value == []:
         return f"without --{name}"
     return f"with --{name} {' '.join(value) if isinstance(value, list) else value}"
-
-
-def content_of(text: str) -> str:
-    """Checksum of a target file's text."""
-    return f"{zlib.crc32(text.encode('utf-8', 'surrogatepass')):08x}"
 
 
 def read_record(out: Path) -> Record | None:

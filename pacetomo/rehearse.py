@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
@@ -13,7 +14,7 @@ from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError, PlanError
 from pacetomo.files.target_file import format_targets, read_targets, write_targets
 from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, make_job
-from pacetomo.rehearsal_record import ACQUIRING, FINISHED, STATE, Record, content_of
+from pacetomo.rehearsal_record import ACQUIRING, FINISHED, STATE, Record
 from pacetomo.report.records import read_journal
 from pacetomo.scope.protocol import Area, Microscope
 from pacetomo.scope.serialem_scope import SerialEMScope
@@ -148,7 +149,8 @@ def rehearse(rehearsal: Rehearsal, watch: Watch | None = None) -> Outcome:
     _check_new_file(truth)
     files = AreaFiles(out / name)
     made = [name, *(ref for target in targets.targets for ref in (target.view, target.reference) if ref)]
-    record = Record(options_of(rehearsal), name, _planned(files, targets), tuple(made), str(truth))
+    options = {**options_of(rehearsal), "content": content_of(rehearsal)}
+    record = Record(options, name, _planned(files, targets), tuple(made), str(truth))
     record.write(out)
     world = make_world(rehearsal.sample, rehearsal.stage, rehearsal.seed, rehearsal.fidelity, truth)
     try:
@@ -161,14 +163,7 @@ def rehearse(rehearsal: Rehearsal, watch: Watch | None = None) -> Outcome:
 
 
 def options_of(rehearsal: Rehearsal) -> dict[str, Any]:
-    """Return the options as the record in a folder keeps them; the targets by what their file says.
-
-    Raises
-    ------
-    PaceError
-        When the target file or a setting cannot be used.
-    """
-    name, targets = choose_targets(rehearsal)
+    """Return the options as the record in a folder keeps them, without the content of the target file."""
     return {
         "target_file": None if rehearsal.target_file is None else str(rehearsal.target_file.resolve()),
         "sample": rehearsal.sample,
@@ -178,8 +173,19 @@ def options_of(rehearsal: Rehearsal) -> dict[str, Any]:
         "targets": rehearsal.targets,
         "set": list(rehearsal.overrides),
         "truth": None if rehearsal.truth is None else str(rehearsal.truth.resolve()),
-        "content": f"{name} {content_of(format_targets(targets))}",
     }
+
+
+def content_of(rehearsal: Rehearsal) -> str:
+    """Return name and checksum of the target file that a rehearsal writes into its folder.
+
+    Raises
+    ------
+    PaceError
+        When the target file or a setting cannot be used.
+    """
+    name, targets = choose_targets(rehearsal)
+    return f"{name} {zlib.crc32(format_targets(targets).encode('utf-8')):08x}"
 
 
 def _planned(files: AreaFiles, targets: TargetSet) -> int:
