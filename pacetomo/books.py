@@ -19,7 +19,7 @@ from pacetomo.run_state import BRANCHES, BranchState, RunState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Level, Microscope
 from pacetomo.targets import TargetSet
-from pacetomo.tracking import TrackingModel
+from pacetomo.tracking import Finding, TrackingModel
 
 _SIDES = {Branch.START: ("up", "down"), Branch.UP: ("up",), Branch.DOWN: ("down",)}
 """Sides of the run file that an image belongs to: the start image begins both."""
@@ -239,3 +239,21 @@ class Books:
             text = f"target {exposure.target} at {exposure.tilt_deg:g}°: {text}"
         self._scope.tell(f"Warning: {text}", Level.WARNING)
         self.note("warning", text=text, **details)
+
+    def find(self, finding: Finding) -> None:
+        """Warn the operator of what the tracking model has found out, and write it down."""
+        self._scope.tell(
+            f"Warning: {finding.cause}. {finding.cure[0].upper()}{finding.cure[1:]}.", Level.WARNING
+        )
+        self.note(
+            "finding",
+            name=finding.name,
+            value=finding.value,
+            sigma=finding.sigma,
+            unit=finding.unit,
+            cause=finding.cause,
+            cure=finding.cure,
+            target=finding.target,
+            tilt_deg=finding.tilt_deg,
+            branch=None if finding.branch is None else finding.branch.value,
+        )

@@ -15,7 +15,7 @@ from typing import Any
 
 from pacetomo.approach import approach_deg
 from pacetomo.books import Books
-from pacetomo.chronicle import Chronicle
+from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
 from pacetomo.errors import ImageNotSavedError, ScopeError
@@ -31,6 +31,7 @@ from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Shot
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
+from pacetomo.telling import Findings
 from pacetomo.tile_books import half_taken, read_tiles
 from pacetomo.tiling import Centre, Tiling
 from pacetomo.tracking import Aim, Observation, TrackingModel
@@ -86,6 +87,7 @@ class Acquisition:
         self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
         self._overview = Overview(scope, job, books, self._taking, self._focusing, model)
         self._upkeep = upkeep
+        self._findings = Findings(books)
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
@@ -143,6 +145,7 @@ class Acquisition:
             if branch is Branch.START:
                 self._refine_geometry()
                 self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
+            self._findings.tell(self._model.findings())
             forecast.tilt_done(exposures)
 
     def _try(self, step: Callable[[], object]) -> None:
@@ -248,13 +251,14 @@ class Acquisition:
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
             region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
+            wanted_um = self._focusing.wanted_um(exposure)
             fit = self._fit_ctf(exposure, focus_um)
             if tracks:
                 self._overview.after(
                     exposure, tilt_deg, found, min(taken.shot.field_um), reference is not None
                 )
             rise_um = self._risen_um(exposure, aim, tilt_deg, fit)
-            self._model.observe(
+            believed = self._model.observe(
                 Observation(
                     exposure.target,
                     tilt_deg,
@@ -272,8 +276,11 @@ class Acquisition:
             self._taking.close()
         self._overview.save()
         compared = reference is not None
-        # What counts against a target is how far it is from where it was expected to be found.
-        away_um = found if found is None or region is None else found.minus(region.centre_um)
+        # What counts against a target is how far it is from where it was expected to be found; a peak that all other
+        # measurements contradict says nothing of it.
+        away_um = found if believed or exposure.branch is Branch.START else None
+        if away_um is not None and region is not None:
+            away_um = away_um.minus(region.centre_um)
         look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, away_um, compared, tracks)
         verdict = self._watch.judge(look)
         tiles: list[dict[str, Any]] = []
@@ -283,7 +290,8 @@ class Acquisition:
                 centre = Centre(aim.shift_um, found_um, focus_um, tilt_deg, taken.shot)
                 self._tiling.take_rest(exposure, centre, tiles)
         finally:
-            self._chronicle.exposed(exposure, focus_um, taken, found, fit, before_e_per_a2, tiles)
+            comparison = Comparison(aim, region, wanted_um, found, believed, fit)
+            self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)

@@ -21,6 +21,7 @@ from pacetomo.frames import XY
 from pacetomo.schemes import Branch
 from pacetomo.tracking import (
     Aim,
+    Finding,
     Move,
     Observation,
     Region,
@@ -68,6 +69,10 @@ class RememberingModel:
         """As the model's."""
         return self._model.doubts(target, tilt_deg, branch, residual_um)
 
+    def findings(self) -> tuple[Finding, ...]:
+        """As the model's."""
+        return self._model.findings()
+
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """As the model's."""
         return self._model.export(target, branch)
@@ -79,13 +84,14 @@ class RememberingModel:
         self._model.begin_tilt(tilt_deg, branch)
         self._note("tilt", tilt_deg, branch.value)
 
-    def observe(self, seen: Observation) -> None:
+    def observe(self, seen: Observation) -> bool:
         """Tell the model and note it."""
         seen = seen._replace(time_s=seen.time_s + self._later_s)
-        self._model.observe(seen)
+        is_believed = self._model.observe(seen)
         residual = None if seen.residual_um is None else list(seen.residual_um)
         place = (seen.target, seen.tilt_deg, seen.branch.value)
         self._note("seen", *place, list(seen.applied_um), residual, seen.rise_um, seen.time_s)
+        return is_believed
 
     def sight(self, seen: Sight) -> None:
         """Tell the model and note it."""

@@ -58,11 +58,14 @@ class Aim(NamedTuple):
 class Region(NamedTuple):
     """Where an alignment should find a target: residual (specimen plane, µm) and its standard deviation.
 
-    It is off the centre where a model believes that the chain of alignments is off by something.
+    It is off the centre where a model believes that the chain of alignments is off by something. `sigma_defocus_um` is
+    the standard deviation that a measured defocus should have about the wanted one, None if the model has no idea of
+    the error of such measurements.
     """
 
     centre_um: XY
     sigma_um: XY
+    sigma_defocus_um: Optional[float] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 class Observation(NamedTuple):
@@ -105,6 +108,41 @@ class Rise(NamedTuple):
     branch: Branch
     rise_um: float
     time_s: float
+
+
+class Finding(NamedTuple):
+    """Something that a model has found out about a session and whoever runs it should know.
+
+    Attributes
+    ----------
+    name : str
+        What it is about: "axis", "axis by branch", "pretilt", "rotation", "height", "slip", "height slip", "scatter",
+        "contrast" or "noise".
+    value, sigma : float
+        What has been found and its standard error.
+    unit : str
+        Of both: "µm", "degrees" or "" for a share or factor.
+    cause, cure : str
+        What is the matter with how much certainty, and what to do about it; parts of a sentence.
+    target : int or None
+        The target concerned; None when all are.
+    tilt_deg : float or None
+        Where it happened; None for what holds everywhere.
+    branch : Branch or None
+    worth_telling : float
+        A change of the value by more than this is news.
+    """
+
+    name: str
+    value: float
+    sigma: float
+    unit: str
+    cause: str
+    cure: str
+    target: Optional[int] = None  # noqa: UP045 - evaluated at run time on Python 3.9
+    tilt_deg: Optional[float] = None  # noqa: UP045
+    branch: Optional[Branch] = None  # noqa: UP045
+    worth_telling: float = math.inf
 
 
 class Move(NamedTuple):
@@ -161,8 +199,14 @@ class TrackingModel(Protocol):
     def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
         """Take a target to be at another distance from the axis and height; before it is seen away from the start."""
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment, if there was one, is believed so far.
+        """
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What has been found out about the session beyond doubt, and should be told."""
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch, exact, for the run file."""
@@ -319,8 +363,11 @@ class SingleTargetModel:
         for branch in (Branch.UP, Branch.DOWN):
             self._tracks[target, branch] = replace(self._tracks[target, branch], z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
+    def observe(self, seen: Observation) -> bool:
+        """Take up the position found, fit the height anew; an untrusted residual counts as zero.
+
+        Every alignment is believed.
+        """
         residual = seen.residual_um if seen.residual_um is not None else XY(0.0, 0.0)
         found = seen.applied_um.plus(residual)
         if seen.target == self._tracking_target:
@@ -335,6 +382,11 @@ class SingleTargetModel:
             else:
                 track = self._moved(seen.target, branch, found, seen.tilt_deg)
             self._tracks[seen.target, branch] = track
+        return seen.residual_um is not None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Nothing: a target by itself tells no cause from another."""
+        return ()
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch (UP or DOWN)."""

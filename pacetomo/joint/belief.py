@@ -88,6 +88,7 @@ class Belief:
         self._doubt: dict[int, float] = {}
         self._taken: list[_Taken] = []
         self._believed: list[bool] = []
+        self._outcomes: dict[int, tuple[bool, ...]] = {}
         self._contrary_um: float | None = None
         self._contrary_before_um: float | None = None
         self._knows_focus = False
@@ -393,6 +394,7 @@ class Belief:
 
     def _settle(self) -> None:
         """Learn scales, noise and whom to doubt from the tilt that has ended."""
+        self._outcomes = self.outcomes()
         for taken, believed in zip(self._taken, self._believed):
             if taken.image.residual_um is not None:
                 target = taken.image.target
@@ -429,3 +431,25 @@ class Belief:
                 Scatter(targets, np.array(apart) - levers @ star.mean - np.array(means), predicted, standard)
             )
         return scatters[0], scatters[1]
+
+    # what there is to tell
+
+    @property
+    def stars(self) -> Stars:
+        """The posterior itself; not to be changed."""
+        return self._stars
+
+    @property
+    def knows_focus(self) -> bool:
+        """Whether a defocus has been measured: without one, the axis cannot be told from the stage's motion."""
+        return self._knows_focus
+
+    def outcomes(self) -> dict[int, tuple[bool, ...]]:
+        """Which alignments of each target away from the start were believed, in order; one without result was not."""
+        known = dict(self._outcomes)
+        if self.branch is not Branch.START:
+            for taken, believed in zip(self._taken, self._believed):
+                image = taken.image
+                is_good = believed and image.residual_um is not None
+                known[image.target] = (*known.get(image.target, ()), is_good)
+        return known

@@ -9,10 +9,12 @@ from typing import Optional
 from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
+from pacetomo.joint.adaptation import DEFOCUS_NOISE_UM
 from pacetomo.joint.belief import Belief, Image
+from pacetomo.joint.findings import findings
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
-from pacetomo.tracking import Aim, Move, Observation, Region, Rise, Sight, Start, TrackRecord
+from pacetomo.tracking import Aim, Finding, Move, Observation, Region, Rise, Sight, Start, TrackRecord
 
 LONGEST_PACE_S = 60.0
 """Images farther apart than this have been interrupted."""
@@ -52,7 +54,8 @@ class JointModel:
         data_points: int = 4,
         axis_offsets_um: Optional[Mapping[Branch, float]] = None,  # noqa: UP045
     ) -> None:
-        level_deg = -math.degrees(math.atan((plane or SamplePlane()).slopes().y))
+        self._plane = plane or SamplePlane()
+        level_deg = -math.degrees(math.atan(self._plane.slopes().y))
         geometry = Geometry(starts, start_tilt_deg, tracking_target, axis_offsets_um)
         self._belief = Belief(geometry, level_deg)
         self._start_tilt_deg = start_tilt_deg
@@ -83,7 +86,7 @@ class JointModel:
         return Aim(seen.shift_um, seen.rise_um, sigma, math.sqrt(max(0.0, seen.rise_variance_um2)))
 
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
-        """Residual (µm) that an alignment at an aim should find, and its standard deviation.
+        """Residual (µm) that an alignment at an aim should find, with standard deviations of it and of fitted defocus.
 
         It is not zero where the chain of alignments is believed to be off by something.
         """
@@ -91,7 +94,9 @@ class JointModel:
         true = self._belief.outlook(target, tilt_deg, branch, minutes)
         found = self._belief.outlook(target, tilt_deg, branch, minutes, as_found=True)
         x_um2, y_um2 = found.variance_um2
-        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)))
+        fit_um = DEFOCUS_NOISE_UM * self._belief.noise.stretch(tilt_deg)
+        defocus_um = math.sqrt(max(0.0, true.rise_variance_um2) + fit_um**2)
+        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)), defocus_um)
 
     def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
         """Whether `SURE` standard deviations of the aim are more than `reach_um`."""
@@ -130,8 +135,11 @@ class JointModel:
         for side in (Branch.UP, Branch.DOWN):
             self._records[target, side] = self._records[target, side]._replace(n0_um=n0_um, z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment is believed so far: later ones of the tilt may change that.
+        """
         if self._began_s is None:
             self._began_s = seen.time_s
         is_next = self._belief.is_here(seen.tilt_deg, seen.branch)
@@ -149,6 +157,11 @@ class JointModel:
         if not believed and seen.residual_um is not None:  # where it really was is best known by the others
             found = self._belief.outlook(seen.target, seen.tilt_deg, seen.branch, image.minutes).shift_um
         self._write_down(seen, found)
+        return believed and seen.residual_um is not None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the belief holds beyond doubt of axis, sample plane, stage and targets."""
+        return findings(self._belief, self._plane)
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """Where the target was last found on a branch (UP or DOWN), and its height as believed then."""

@@ -104,3 +104,30 @@ class Motion:
         """Prior covariance of the common unknowns of y and z."""
         of = scales or self.scales
         return yz_prior(stops or self.stops, self._slips, self._focus_slips, of["y"], of["z"])
+
+    # what there is to tell
+
+    @property
+    def slips(self) -> tuple[Slip, ...]:
+        """Slips along x and y that the stage is taken to have made, and motions of everything (side 0)."""
+        return tuple(self._slips)
+
+    @property
+    def focus_slips(self) -> tuple[Slip, ...]:
+        """Changes of all heights; several of one stop add up."""
+        return tuple(self._focus_slips)
+
+    def cautious(self, stars: Stars) -> Stars:
+        """Stars under a prior whose smooth motion is at least the usual one.
+
+        Scales found from the evidence make what moves like the axis or the height, but is the stage's own, look
+        smaller than it may be.
+        """
+        careful = {
+            axis: scales._replace(smooth_um=max(scales.smooth_um, USUAL[axis].smooth_um))
+            for axis, scales in self.scales.items()
+        }
+        wary = stars.copy()
+        wary.x.use_prior(self.x_prior(careful))
+        wary.yz.use_prior(self.yz_prior(careful))
+        return wary

@@ -106,13 +106,24 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
-        later = np.arange(len(stops)) >= slip.stop
+        later, there = _after(slip, stops)
         share = 1.0 if slip.side == 0 else SLIP_OF_ALL
         covariance += share * slip.sigma_um**2 * np.outer(later, later)
-        if slip.side != 0:
-            there = later & (side == slip.side)
-            covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
+        covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
     return covariance
+
+
+def moved_by(slip: Slip, stops: Sequence[Stop]) -> Floats:
+    """Share of a slip that each stop is expected to show: all of it on its own side, part of it on the other."""
+    later, there = _after(slip, stops)
+    return later if slip.side == 0 else SLIP_OF_ALL * later + (1.0 - SLIP_OF_ALL) * there
+
+
+def _after(slip: Slip, stops: Sequence[Stop]) -> tuple[Floats, Floats]:
+    """1 for every stop after a slip, and for those of them that are on its side; else 0."""
+    later = np.array([float(n >= slip.stop) for n in range(len(stops))])
+    there = np.array([float(n >= slip.stop and slip.side in (0, stop.side)) for n, stop in enumerate(stops)])
+    return later, there
 
 
 def creep_covariance(stops: Sequence[Stop], scales: Scales) -> Floats:

@@ -40,6 +40,8 @@ FOUND_UM = 0.02
 NOT_FOUND_UM = 0.10
 """Error of a start position that an image has shown, and of one that only geometry gives."""
 
+AXIS, AXIS_DIFFERENCE, HEIGHT, SLOPE_X, SLOPE_Y = 0, 1, 2, 5, 6
+"""Places of some common unknowns of y and z."""
 CREEP_S = 20.0
 """Time constant with which a stage comes to rest after a tilt."""
 
@@ -88,6 +90,7 @@ class Geometry:
         self.starts = dict(starts)
         self.axis_offsets_um = dict(axis_offsets_um or {})
         self.start_tilt_deg = start_tilt_deg
+        self.tracking = centre
         self._centre = self.starts.get(centre) or next(iter(self.starts.values()))
         self._radius2_um2 = max(1.0, max(self._square(number) for number in self.starts))
 
@@ -141,6 +144,11 @@ class Geometry:
             common[0, [first, first + 2]] = [1.0, _creep(at)]
             common[1, first + 1] = 1.0
         return Row(common, np.array([[1.0, 0.0, 0.0, -sine], [0.0, 0.0, 0.0, cosine]]))
+
+    @property
+    def centre(self) -> Start:
+        """The target that X and Y are counted from."""
+        return self._centre
 
     def _turned(self, tilt_deg: float) -> _Turned:
         now, begun = math.radians(tilt_deg), math.radians(self.start_tilt_deg)
