@@ -221,6 +221,8 @@ class Acquisition:
                 )
             )
             self._books.learn(exposure, self._model, focus_um, found, travelled_um)
+            believed_um = self._books.branch(exposure).shift_um
+            self._sighting.remember(exposure, aim.shift_um, found, believed_um)
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
