@@ -5,7 +5,8 @@ Every earlier image is first brought into the geometry of the present one. A poi
 another the picture is stretched across the axis by the ratio of ``cos t - b sin t``, and sheared where the plane is
 turned. The image is also shifted so that the target, which was off its centre by a known residual, comes to lie in the
 middle. The peak of the correlation is then the target's place in the present image, whichever image it was compared
-with, and several of them can be checked against one another and averaged. `pacetomo.cross_spectrum` has the correlation.
+with, and several of them can be checked against one another and averaged. The correlation is in
+`pacetomo.cross_spectrum`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ AGREE_UM = 0.03
 AGREE_PX = 3.0
 """How far from one another the peaks of earlier images may lie for these errors, whichever is more."""
 
+DISTINCT = 1.5
+"""How much higher than all others a peak must be. In 1200 pairs of images of different targets none came near 1.45, and
+of 200 of neighbouring tilts all but two were above (simulated lamella, 256 x 182 pixels)."""
+
 FEWEST_PX = 128
 """Shorter side under which an image shows too little to be compared here."""
 
@@ -61,7 +66,7 @@ class Found(NamedTuple):
     """Where the target is seen (specimen plane, µm from the image's centre), and how well that is known.
 
     `sigma_um` is the standard deviation along X and along Y; `used` are the earlier images that agree, by their place
-    in the sequence given; `height` is that of their peaks together over the noise of the correlation.
+    in the sequence given; `height` is the mean height of their peaks over the noise of the correlation.
     """
 
     offset_um: XY
@@ -89,15 +94,15 @@ def conditioned(pixels: NDArray[Any]) -> KeptOrMissing:
     """
     if pixels.ndim != 2 or min(pixels.shape) < FEWEST_PX:
         return Missing(f"an image of {' x '.join(map(str, pixels.shape))} pixels is too small to be compared")
-    period = _period(pixels)
-    if period is not None:
-        return Missing(f"the image repeats itself after {period} pixels, which is too small to be compared")
     values = pixels.astype(np.float32)
     for _ in range(2):  # the second time without what outliers did to mean and scatter
         mean, spread = float(values.mean()), float(values.std())
         if not (math.isfinite(spread) and spread > 0.0):
             return Missing("the image is blank")
         np.clip(values, mean - CLIP_SD * spread, mean + CLIP_SD * spread, out=values)
+    period = _period(pixels)
+    if period is not None:
+        return Missing(f"the image repeats itself after {period} pixels, which is too small to be compared")
     values -= values.mean()
     values *= _window(values.shape) / np.float32(values.std())
     return values.astype(np.float16)
@@ -125,6 +130,22 @@ def _window(shape: tuple[int, int]) -> Pixels:
         edges.append(np.concatenate([ramp, np.ones(size - 2 * width), ramp[::-1]]).astype(np.float32))
     window: Pixels = edges[0][:, None] * edges[1][None, :]
     return window
+
+
+@functools.lru_cache(maxsize=8)
+def _evenness(shape: tuple[int, int], size: tuple[int, int]) -> Pixels:
+    """Reciprocal of how strong noise is in the correlation of two images, for each shift; see `Pair`.
+
+    The variance at a shift is the sum of the products of both windows' squares there. An earlier image fades out twice,
+    as it was taken and when it was brought over.
+    """
+    window2 = _window(size) ** 2
+    spectra = [scipy.fft.rfft2(part, shape) for part in (window2, window2**2)]
+    variance = scipy.fft.irfft2(spectra[0] * np.conj(spectra[1]), shape)
+    variance /= variance.mean()
+    # Where hardly anything overlaps little noise is no reason to believe in a peak.
+    evenness: Pixels = (1.0 / np.sqrt(np.maximum(variance, 0.2))).astype(np.float32)
+    return evenness
 
 
 def stretch_between(from_deg: float, to_deg: float, slopes: XY = ORIGIN) -> Matrix2:
@@ -220,7 +241,7 @@ def find(
     Returns
     -------
     Found or Missing
-        Missing when no peak there stands out from the noise.
+        Missing when no peak there stands out from noise and other structure.
     """
     if not earlier:
         return Missing("there is no earlier image")
@@ -276,9 +297,7 @@ class _Search:
         self._centre = (centre.x, centre.y)
         self._radius = max(radius, 2.0)
         self.is_possible = all(abs(c) < FARTHEST * n for c, n in zip(self._centre, self._size))
-        reach = [
-            min(abs(c) + self._radius, FARTHEST * n) + 2.0 for c, n in zip(self._centre, self._size)
-        ]
+        reach = [min(abs(c) + self._radius, FARTHEST * n) + 2.0 for c, n in zip(self._centre, self._size)]
         # Zeros around, as wide as the shift, keep one edge from being compared with the other.
         self._shape = (
             scipy.fft.next_fast_len(math.ceil(rows + reach[0]), real=True),
@@ -295,7 +314,8 @@ class _Search:
     def pair(self, earlier: Pixels) -> Pair:
         """Correlation with an earlier image that was brought over."""
         spectrum, power = self._transformed(earlier)
-        return Pair(self._spectrum, spectrum, (self._power, power), self._rings, self._shape)
+        evenness = _evenness(self._shape, self._size)
+        return Pair(self._spectrum, spectrum, (self._power, power), self._rings, evenness)
 
     def _places(
         self, centre: tuple[float, float], radius: float
@@ -322,30 +342,40 @@ class _Search:
         height = float(heights[row, column])
         return at, height if height >= float(around.max()) else 0.0
 
-    def consensus(
-        self, pairs: Sequence[Pair], tolerance: float
-    ) -> tuple[dict[int, tuple[int, int]], float]:
-        """Peaks that agree with one another, by number of the pair, and their height together; none if noise does as well.
+    def _stands_out(self, pair: Pair, at: tuple[int, int], height: float, tolerance: float) -> bool:
+        """Whether a peak is more than chance, and more than the structure of two unrelated images.
 
-        The highest place of each pair is a proposal. It is seconded by every pair with a peak of its own within the
-        tolerance, one that noise would hardly show there. The proposal with the greatest height counts.
+        A few strong structures make a correlation whose maxima are higher than those of noise, but alike.
+        """
+        if height < chance_height(pair.independent * float(self._window[2].sum())):
+            return False
+        elsewhere = np.roll(pair.heights, (-at[0], -at[1]), axis=(0, 1))
+        beside = math.ceil(tolerance)
+        for rows in (slice(None, beside + 1), slice(-beside, None)):
+            for columns in (slice(None, beside + 1), slice(-beside, None)):
+                elsewhere[rows, columns] = 0.0
+        return height >= DISTINCT * float(elsewhere.max())
+
+    def consensus(self, pairs: Sequence[Pair], tolerance: float) -> tuple[dict[int, tuple[int, int]], float]:
+        """Peaks that agree, by number of the pair, and their mean height; none if none stands out.
+
+        The highest place of each pair is a proposal if it stands out. It is seconded by every pair with a peak of its
+        own within the tolerance, one that noise would hardly show there. The proposal with most heights for it counts.
         """
         best: dict[int, tuple[int, int]] = {}
-        best_height = 0.0
+        total = 0.0
         for proposer in pairs:
             at, height = self._highest(proposer, self._window)
+            if not self._stands_out(proposer, at, height, tolerance):
+                continue
             near = self._places(at, tolerance)
             seconding = {n: self._highest(pair, near) for n, pair in enumerate(pairs)}
-            members = {
-                n: place
+            agreeing = {
+                n: (place, seen)
                 for n, (place, seen) in seconding.items()
                 if seen > chance_height(pairs[n].independent * float(near[2].sum()))
             }
-            if not members:
-                continue
-            height = sum(seconding[n][1] for n in members) / math.sqrt(len(members))
-            if height > best_height:
-                best, best_height = members, height
-        independent = max((pairs[n].independent for n in best), default=0.0)
-        certain = best_height > chance_height(len(pairs) * independent * float(self._window[2].sum()))
-        return (best, best_height) if certain else ({}, best_height)
+            together = sum(seen for _, seen in agreeing.values())
+            if together > total:
+                best, total = {n: place for n, (place, _) in agreeing.items()}, together
+        return best, total / max(len(best), 1)

@@ -11,8 +11,9 @@ gives the covariance of the shift, the inverse of
 
     J = (2 pi)**2 sum of f f' gamma2 / (1 - gamma2)    over all independent frequencies f (cycles per pixel).
 
-Without a common signal the phases of G are random. The weighted correlation is then a Gaussian field with its own rms for
-standard deviation; a height is given in units of that, and `chance_height` tells which one noise hardly reaches.
+Without a common signal the phases of G are random. The weighted correlation is then a Gaussian field with its own rms
+for standard deviation, greater where the images overlap more; a height is given in units of that, and `chance_height`
+tells which one noise hardly reaches.
 
 Shifts are in rows and columns; the content of the second image is found that much farther down and right in the first.
 """
@@ -79,19 +80,25 @@ class Rings:
         last = math.ceil(0.5 * waves)
         radius = np.hypot(self.row[:, None], self.column[None, :])
         self._number = np.minimum((radius * waves + 0.5).astype(np.intp), last)
-        self._flat = self._number.ravel()
+        self._flat, self._rings = self._number.ravel(), last + 1
         self._count = np.maximum(self._sum(np.ones_like(radius, dtype=np.float32)), 1.0)
         ring = np.arange(last + 1)
         self.is_plateau = ring >= min(PLATEAU_FROM * waves, last)
         self.high_pass = 1.0 - np.exp(-0.5 * (ring / COARSEST) ** 4)
         self.independent = math.prod(size) / math.prod(shape)
         self.by_chance = 2.0 / np.maximum(self._count * self.independent, 2.0)
-        squares = (self.row[:, None] ** 2, self.row[:, None] * self.column[None, :], self.column[None, :] ** 2)
+        squares = (
+            self.row[:, None] ** 2,
+            self.row[:, None] * self.column[None, :],
+            self.column[None, :] ** 2,
+        )
         # Products of row and column cancel with those of the other half.
         self._moments = [self._sum(np.broadcast_to(each, radius.shape)) for each in squares]
 
     def _sum(self, values: Pixels) -> Floats:
-        return np.bincount(self._flat, (values * self.times).ravel(), minlength=int(self._flat.max()) + 1)
+        weights = (values * self.times).ravel()
+        sums = np.bincount(self._flat, weights, minlength=self._rings)
+        return sums.astype(np.float64)
 
     def mean(self, values: Pixels) -> Floats:
         """Mean over each ring."""
@@ -116,9 +123,7 @@ class Rings:
     def slope(self, values: Pixels) -> Floats:
         """Sum of f times the values over one half of the spectrum and minus those over the other."""
         mirrored = values * self.times
-        return np.array(
-            [mirrored.sum(axis=1) @ self.row, mirrored.sum(axis=0) @ self.column], dtype=float
-        )
+        return np.array([mirrored.sum(axis=1) @ self.row, mirrored.sum(axis=0) @ self.column], dtype=float)
 
     def signal_share(self, power: Floats) -> Floats:
         """Share of each ring's power that is above the plateau of the noise."""
@@ -156,8 +161,9 @@ class Pair:
     powers : tuple of array
         Mean power of their rings.
     rings : Rings
-    shape : (int, int)
-        Rows and columns of what was transformed.
+    evenness : array
+        For each shift the reciprocal of how strong noise is there, compared with its rms over all shifts; the array's
+        shape is that of what was transformed.
     """
 
     def __init__(
@@ -166,9 +172,10 @@ class Pair:
         second: Spectrum,
         powers: tuple[Floats, Floats],
         rings: Rings,
-        shape: tuple[int, int],
+        evenness: Pixels,
     ) -> None:
-        self._rings, self._shape = rings, shape
+        self._rings = rings
+        shape = evenness.shape
         self._cross = first * np.conj(second)
         self._scale = np.sqrt(np.maximum(powers[0] * powers[1], 1e-30))
         self._expected2 = rings.signal_share(powers[0]) * rings.signal_share(powers[1])
@@ -182,7 +189,7 @@ class Pair:
             spread_over = total**2 / float((energy * energy * rings.times).sum())
             self.independent = spread_over / math.prod(shape)
             self.heights = scipy.fft.irfft2(weighted, shape)
-            self.heights *= np.float32(math.prod(shape) / math.sqrt(total))
+            self.heights *= evenness * np.float32(math.prod(shape) / math.sqrt(total))
 
     def _weights(self, gamma2: Floats) -> Floats:
         """Psi of the rings, to be multiplied with the cross-spectrum."""

@@ -26,13 +26,15 @@ class RecentImages:
         self._unplaced: dict[tuple[int, Branch], Earlier] = {}
 
     def of(self, target: int, branch: Branch) -> Sequence[Earlier]:
-        """Images to align to, the oldest first; the latest one in which the target was not found only for want of others."""
+        """Images to align to, the oldest first; one in which the target was not found only for want of others."""
         placed = self._placed.get((target, branch))
         if placed:
             return tuple(placed)
         return tuple(one for key, one in self._unplaced.items() if key == (target, branch))
 
-    def add(self, target: int, branch: Branch, image: Earlier, found: bool = True, afresh: bool = False) -> None:
+    def add(
+        self, target: int, branch: Branch, image: Earlier, found: bool = True, afresh: bool = False
+    ) -> None:
         """Keep an image.
 
         `found` tells that the target's place in it is known and not only taken to be; with `afresh` it is known in

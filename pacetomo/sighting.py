@@ -143,24 +143,25 @@ class Sighting:
     def _compared(self, exposure: Exposure, picture: PictureOrMissing) -> _Image | None:
         """A picture as it is compared; None, and a note of why, if it cannot be."""
         pixels = picture if isinstance(picture, Missing) else conditioned(picture.pixels)
-        if not (isinstance(picture, Missing) or isinstance(pixels, Missing)):
-            return _Image(exposure, pixels, picture.to_specimen, picture.tilt_deg)
-        reason = picture.reason if isinstance(picture, Missing) else str(getattr(pixels, "reason", ""))
-        if reason not in self._told:
-            self._told.add(reason)
-            self._books.note("step", name="alignment", text=f"SerialEM aligns the images: {reason}")
-        return None
+        if isinstance(picture, Missing) or isinstance(pixels, Missing):
+            why = picture if isinstance(picture, Missing) else pixels
+            if isinstance(why, Missing) and why.reason not in self._told:
+                self._told.add(why.reason)
+                self._books.note("step", name="alignment", text=f"SerialEM aligns the image: {why.reason}")
+            return None
+        return _Image(exposure, pixels, picture.to_specimen, picture.tilt_deg)
 
-    def _in_arrays(self, reference: tuple[int, XY], expected_um: XY, radii_um: tuple[float, float]) -> ShiftOrMissing:
+    def _in_arrays(
+        self, reference: tuple[int, XY], expected_um: XY, radii_um: tuple[float, float]
+    ) -> ShiftOrMissing:
         """Where the target is seen, by the latest images of it; looked for near by, then farther."""
         image = self._latest
         if image is None:
             return Missing("the image is not compared here")
         exposure = image.exposure
         earlier = self._recent.of(exposure.target, exposure.branch) or self._reread(exposure, *reference)
-        for radius_um in sorted(set(radii_um)):
-            if radius_um <= 0.0:
-                continue
+        why = Missing("there is nowhere to look")
+        for radius_um in sorted({radius_um for radius_um in radii_um if radius_um > 0}):
             found = find(
                 image.pixels,
                 image.tilt_deg,
@@ -172,7 +173,8 @@ class Sighting:
             )
             if not isinstance(found, Missing):
                 return found.offset_um
-        return found
+            why = found
+        return why
 
     def _reread(self, exposure: Exposure, section: int, off_centre_um: XY) -> tuple[Earlier, ...]:
         """The latest image of a target from its stack, as after a resume."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from fake_column import FakeColumn
 
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
 from pacetomo.geometry import SamplePlane, height_um, seen_y_um
 from pacetomo.scope.facts import Facts
 from pacetomo.scope.protocol import Area, CtfFit, Imaging, Item, Limits, Missing, Shot
@@ -251,7 +251,7 @@ class FakeScope(FakeColumn):
     def saved_picture(self, path, section, longest_px):
         return Missing("there are no images here")
 
-    def offset_from_file(self, reference, section, limit_um, centre_um=XY(0.0, 0.0)):
+    def offset_from_file(self, reference, section, limit_um, centre_um=ORIGIN):
         outcome = self._note("offset_from_file", reference, section, limit_um)
         if outcome is not None:
             return outcome

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import Matrix2
@@ -50,7 +52,7 @@ class SerialEMPixels(SerialEMCamera):
         to_specimen = Matrix2(axes.xpx * size_um, axes.xpy * size_um, axes.ypx * size_um, axes.ypy * size_um)
         return Picture(pixels, to_specimen, tilt_deg)
 
-    def _pixels(self, doing: str, buffer: str, factor: int) -> np.ndarray | Missing:
+    def _pixels(self, doing: str, buffer: str, factor: int) -> NDArray[Any] | Missing:
         """Pixels of a buffer's image, means of `factor` x `factor`."""
         if factor == 1:
             return self._copied_out(doing, buffer)
@@ -62,10 +64,12 @@ class SerialEMPixels(SerialEMCamera):
         finally:
             try:
                 self._do(doing, "Copy", KEEPING_BUFFER, "A")
-            except ScopeError:  # what is done next with the present image must not be done with the reduced one
+            except (
+                ScopeError
+            ):  # what is done next with the present image must not be done with the reduced one
                 self._do(doing, "Copy", KEEPING_BUFFER, "A")
 
-    def _copied_out(self, doing: str, buffer: str) -> np.ndarray | Missing:
+    def _copied_out(self, doing: str, buffer: str) -> NDArray[Any] | Missing:
         try:
             pixels = np.array(self._call("bufferImage", (buffer,)))
         except (self._sem.SEMmoduleError, SystemError) as err:  # in some Pythons the one comes as the other
