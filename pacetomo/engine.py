@@ -134,6 +134,7 @@ class Acquisition:
         plane = self._defocus.refine()
         if plane is not None:
             self._focusing.use_plane(plane)
+            self._sighting.use_plane(plane)
 
     def _can_track(self, target: int, branch: Branch) -> bool:
         """Whether a target is seen well enough on a branch for the others to follow it."""

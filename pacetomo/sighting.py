@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pacetomo.books import Books
 from pacetomo.correlation import Earlier, Kept, conditioned, find
 from pacetomo.frames import ORIGIN, XY, Matrix2
+from pacetomo.geometry import SamplePlane
 from pacetomo.job import Job
 from pacetomo.montage import CENTRE
 from pacetomo.plan import Exposure
@@ -22,6 +24,9 @@ TRACKING_REACH = 0.75
 
 SURE = 4.0
 """Standard deviations within which a target is looked for."""
+
+NEAR_UM = 0.1
+"""Within this distance of where it is expected a target is looked for first: fast, and right nearly always."""
 
 LONGEST_PX = 256
 """Longer side of the reduced images that are compared: beyond that there is mostly noise, and time to be lost."""
@@ -57,9 +62,14 @@ class Sighting:
         self._job = job
         self._taking = taking
         self._books = books
+        self._slopes = job.plane.slopes()
         self._recent = RecentImages(job.settings.alignImages)
         self._latest: _Image | None = None
         self._told: set[str] = set()
+
+    def use_plane(self, plane: SamplePlane) -> None:
+        """From here on images are stretched as another sample plane is."""
+        self._slopes = plane.slopes()
 
     def offset_um(
         self,
@@ -100,7 +110,8 @@ class Sighting:
         radius_um = max(self._taking.limit_um(exposure, shot), sure_um)
         if tracks:  # it must be followed wherever the stage went
             radius_um = max(radius_um, farthest_um)
-        offset = self._in_arrays(reference, expected_um, (sure_um, radius_um))
+        near_um = min(max(NEAR_UM, sure_um), radius_um)
+        offset = self._in_arrays(reference, expected_um, sorted({near_um, radius_um}))
         if not isinstance(offset, Missing):
             return offset
         centre_um = expected_um.minus(off_centre_um).minus(travelled_um)
@@ -152,7 +163,7 @@ class Sighting:
         return _Image(exposure, pixels, picture.to_specimen, picture.tilt_deg)
 
     def _in_arrays(
-        self, reference: tuple[int, XY], expected_um: XY, radii_um: tuple[float, float]
+        self, reference: tuple[int, XY], expected_um: XY, radii_um: Sequence[float]
     ) -> ShiftOrMissing:
         """Where the target is seen, by the latest images of it; looked for near by, then farther."""
         image = self._latest
@@ -161,13 +172,13 @@ class Sighting:
         exposure = image.exposure
         earlier = self._recent.of(exposure.target, exposure.branch) or self._reread(exposure, *reference)
         why = Missing("there is nowhere to look")
-        for radius_um in sorted({radius_um for radius_um in radii_um if radius_um > 0}):
+        for radius_um in radii_um:
             found = find(
                 image.pixels,
                 image.tilt_deg,
                 earlier,
                 image.to_specimen,
-                self._job.plane.slopes(),
+                self._slopes,
                 expected_um,
                 radius_um,
             )
