@@ -33,8 +33,8 @@ TAPER_SHARE = 0.1
 FARTHEST = 0.75
 """Share of a side by which images may be apart and still be compared."""
 
-DEPTH_UM = 0.03
-"""Scatter of the heights at which the structures lie that a correlation goes by.
+DEPTH_UM = 0.045
+"""Scatter of the heights of what a correlation goes by: that of structures all through a lamella of 150 nm.
 
 From another tilt what lies by so much over the plane of the target is seen aside by that times the difference of the
 sines of the tilts: the farther the tilt, the less an earlier image tells about Y.
@@ -42,7 +42,7 @@ sines of the tilts: the farther the tilt, the less an earlier image tells about 
 
 AGREE_UM = 0.03
 AGREE_PX = 3.0
-"""How far from one another the peaks of earlier images may lie for these errors, whichever is more."""
+"""How far from one another the peaks of earlier images may lie for such errors, whichever is more."""
 
 DISTINCT = 1.5
 """How much higher than all others a peak must be. In 1200 pairs of images of different targets none came near 1.45, and
@@ -259,33 +259,34 @@ def find(
     # From rows down and columns right to X and Y of the specimen.
     turn = np.array([[-px_to_um.xpy, px_to_um.xpx], [-px_to_um.ypy, px_to_um.ypx]])
     peaks = [pairs[n].refined(at) for n, at in agreeing.items()]
-    aside_um = [DEPTH_UM * _difference_of_sines(tilt_deg, earlier[n].tilt_deg) for n in agreeing]
+    levers_um = [DEPTH_UM * (_sine(tilt_deg) - _sine(earlier[n].tilt_deg)) for n in agreeing]
     offset, sigma = _mean(
-        [turn @ peak.place for peak in peaks], [turn @ peak.covariance @ turn.T for peak in peaks], aside_um
+        [turn @ peak.place for peak in peaks],
+        [np.diag(turn @ peak.covariance @ turn.T) for peak in peaks],
+        np.array([np.zeros(len(peaks)), levers_um]),
     )
     return Found(offset, sigma, tuple(agreeing), height)
 
 
-def _difference_of_sines(one_deg: float, other_deg: float) -> float:
-    return abs(math.sin(math.radians(one_deg)) - math.sin(math.radians(other_deg)))
+def _sine(tilt_deg: float) -> float:
+    return math.sin(math.radians(tilt_deg))
 
 
-def _mean(
-    places_um: Sequence[Floats], covariances_um2: Sequence[Floats], aside_um: Sequence[float]
-) -> tuple[XY, XY]:
-    """Mean of the places that earlier images give, and its standard deviation.
+def _mean(places_um: Sequence[Floats], variances_um2: Sequence[Floats], levers_um: Floats) -> tuple[XY, XY]:
+    """Mean of the places that earlier images give, and its standard deviation; each axis for itself.
 
-    Each counts by the inverse of its variance, structures at other heights (in Y, `aside_um`) included. Half of a
-    peak's variance is the noise of the present image, the same for all; the rest averages out.
+    The errors of places are independent but for structures off the target's plane, which set all of them off by a
+    common factor of `levers_um`. The mean of least variance under that has weights ``C^-1 1``, with C the covariance;
+    none is let count against the others. Half of a peak's variance is the noise of the present image, the same for all.
     """
-    variances = [float(np.trace(c)) + aside**2 for c, aside in zip(covariances_um2, aside_um)]
-    weights = np.array([1.0 / variance for variance in variances])
-    weights /= weights.sum()
-    x_um, y_um = weights @ np.array(places_um)
-    peak_um2 = np.array([np.diag(c) for c in covariances_um2])
-    own_um2 = 0.5 * peak_um2 + np.array([(0.0, aside**2) for aside in aside_um])
-    sigma_x_um, sigma_y_um = np.sqrt(0.5 * weights @ peak_um2 + weights**2 @ own_um2)
-    return XY(float(x_um), float(y_um)), XY(float(sigma_x_um), float(sigma_y_um))
+    means, sigmas = [], []
+    for places, variances, levers in zip(np.transpose(places_um), np.transpose(variances_um2), levers_um):
+        own = np.diag(0.5 * variances) + np.outer(levers, levers)
+        weights = np.maximum(np.linalg.solve(own, np.ones(len(places))), 0.0)
+        weights /= weights.sum()
+        means.append(float(weights @ places))
+        sigmas.append(math.sqrt(float(0.5 * weights @ variances + weights @ own @ weights)))
+    return XY(*means), XY(*sigmas)
 
 
 class _Search:

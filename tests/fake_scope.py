@@ -252,7 +252,7 @@ class FakeScope(FakeColumn):
         return Missing("there are no images here")
 
     def offset_from_file(self, reference, section, limit_um, centre_um=ORIGIN):
-        outcome = self._note("offset_from_file", reference, section, limit_um)
+        outcome = self._note("offset_from_file", reference, section, limit_um, centre_um)
         if outcome is not None:
             return outcome
         if self._target_of(reference) is not None:

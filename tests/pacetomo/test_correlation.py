@@ -129,6 +129,22 @@ def test_noise_is_hardly_ever_taken_for_a_target():
             assert isinstance(found, Missing), f"smooth over {smooth_px} px, pair {n}: {found}"
 
 
+def test_two_images_of_a_few_strong_structures_are_not_taken_for_one_another():
+    rng = np.random.default_rng(8)
+
+    def unrelated():
+        dots = np.zeros(SHAPE)
+        dots[rng.integers(0, SHAPE[0], 12), rng.integers(0, SHAPE[1], 12)] = 1.0
+        blobs = scipy.ndimage.gaussian_filter(dots, 5.0)
+        return conditioned(blobs / blobs.max() + 0.05 * rng.standard_normal(SHAPE))
+
+    taken = [
+        find(unrelated(), 0.0, [Earlier(unrelated(), 0.0, ORIGIN)], CAMERAS["straight"], ORIGIN, ORIGIN, 0.3)
+        for _ in range(60)
+    ]
+    assert all(isinstance(found, Missing) for found in taken), taken
+
+
 @pytest.mark.parametrize("spoilt", [0, 1, 2])
 @pytest.mark.parametrize("how", ["noise", "elsewhere", "misplaced"])
 def test_one_bad_image_of_three_changes_nothing(spoilt, how):
