@@ -172,6 +172,7 @@ class Acquisition:
         plane = self._defocus.refine()
         if plane is not None:
             self._focusing.use_plane(plane)
+            self._sighting.use_plane(plane)
 
     def _can_track(self, target: int, branch: Branch) -> bool:
         """Whether a target is seen well enough on a branch for the others to follow it."""
@@ -271,6 +272,8 @@ class Acquisition:
             )
             start_focus_um = self._prepared.focus_um[exposure.target]
             self._books.learn(exposure, self._model, focus_um, found, travelled_um, start_focus_um)
+            believed_um = self._books.branch(exposure).shift_um
+            self._sighting.remember(exposure, aim.shift_um, found, believed_um)
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()

@@ -314,6 +314,14 @@ class Settings:
     alignLimit: float = setting(
         0.5, "µm", 0.01, 10, "largest shift that an alignment between two tilts may find"
     )
+    alignImages: int = setting(
+        3,
+        "images",
+        0,
+        5,
+        "latest images of a target and branch that each one is aligned to, brought to its tilt; "
+        "0 for SerialEM's AlignTo with the last one",
+    )
     minCounts: float = setting(
         0.0,
         "counts/s",

@@ -216,9 +216,9 @@ class Taking:
             self._told_of_dose = True
             self._books.warn("the dose is not calibrated in SerialEM: totalDose has no effect")
 
-    def offset(self, exposure: Exposure, section: int, limit_um: float) -> ShiftOrMissing:
-        """Where the content of an earlier image's centre lies in the image just taken (µm)."""
-        return self._scope.offset_from_file(self.series(exposure.target), section, limit_um)
+    def offset(self, exposure: Exposure, section: int, limit_um: float, centre_um: XY) -> ShiftOrMissing:
+        """Where the content of an earlier image's centre lies in the image just taken (µm), expected at a place."""
+        return self._scope.offset_from_file(self.series(exposure.target), section, limit_um, centre_um)
 
     def close(self) -> None:
         """Close the stack."""

@@ -43,6 +43,7 @@ acquire_here(
     # refineGeo=False, fitLimit=30, parabolTh=9,  # by CTF at the start tilt; Angstrom, fits
     # --- tracking
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
+    # alignImages=3,  # 0: align with SerialEM's AlignTo
     # minCounts=0,  # counts per second; a darker target ends on that branch
     # tracker="joint",  # or "single": each target for itself
     # beamTiltComp=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 from fake_column import FakeColumn
 
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
 from pacetomo.geometry import SamplePlane, height_um, seen_y_um
 from pacetomo.scope.facts import Facts
 from pacetomo.scope.protocol import Area, CtfFit, Imaging, Item, Limits, Missing, PresentImage, Shot
@@ -274,8 +274,14 @@ class FakeScope(FakeColumn):
         field = {Area.VIEW: XY(24.0, 18.0), Area.SEARCH: XY(48.0, 36.0)}.get(self.imaging.area, XY(1.2, 0.9))
         return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, field)
 
-    def offset_from_file(self, reference, section, limit_um):
-        outcome = self._note("offset_from_file", reference, section, limit_um)
+    def picture(self, longest_px):
+        return Missing("there are no images here")
+
+    def saved_picture(self, path, section, longest_px):
+        return Missing("there are no images here")
+
+    def offset_from_file(self, reference, section, limit_um, centre_um=ORIGIN):
+        outcome = self._note("offset_from_file", reference, section, limit_um, centre_um)
         if outcome is not None:
             return outcome
         if self._target_of(reference) is not None:
@@ -283,7 +289,7 @@ class FakeScope(FakeColumn):
             residual = (
                 self.seen_um(self._target_of(reference)).minus(self.shift).minus(then_seen.minus(then_shift))
             )
-            inside = residual.length <= limit_um
+            inside = residual.minus(centre_um).length <= limit_um
             return residual if inside else Missing("no correlation peak")
         target = int(reference.stem.replace("_view", "").rsplit("_", 1)[-1])
         return self.seen_um(target).minus(self.shift)

@@ -11,11 +11,13 @@ import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Protocol, Union
 
-from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pacetomo.scope.facts import Facts
 
 
@@ -112,7 +114,27 @@ class CtfFit(NamedTuple):
     score: float
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The pixels of an image, and how they lie on the sample.
+
+    Attributes
+    ----------
+    pixels : array (rows, columns)
+        Top row first.
+    to_specimen : Matrix2
+        Pixels (X right, Y up) to µm in the specimen frame; no tilt is in it.
+    tilt_deg : float
+        Stage tilt at which it was taken.
+    """
+
+    pixels: NDArray[Any]
+    to_specimen: Matrix2
+    tilt_deg: float
+
+
 ShiftOrMissing = Union[XY, Missing]
+PictureOrMissing = Union[Picture, Missing]
 FocusOrMissing = Union[float, Missing]
 FitOrMissing = Union[CtfFit, Missing]
 
@@ -269,12 +291,20 @@ class Microscope(Protocol):
         ImageNotSavedError when it cannot be saved there; ScopeError when the current stack is no longer open.
         """
 
-    def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
+    def offset_from_file(
+        self, reference: Path, section: int, limit_um: float | None, centre_um: XY = ORIGIN
+    ) -> ShiftOrMissing:
         """Where the content of a saved image's centre lies in the present image (specimen plane, µm from its centre).
 
         The shift has to grow by this to centre it again. Nothing is moved. Missing when no correlation peak lies
-        within the limit, or the alignment fails.
+        within the limit around `centre_um`, where it is expected, or the alignment fails.
         """
+
+    def picture(self, longest_px: int) -> PictureOrMissing:
+        """Present image, reduced by a whole number to at most so many pixels along its longer side."""
+
+    def saved_picture(self, path: Path, section: int, longest_px: int) -> PictureOrMissing:
+        """As `picture`, of a section of a stack."""
 
     def camera_axes(self) -> Matrix2:
         """Camera's axes (X right, Y up) to the specimen's at the present magnification, without magnification."""

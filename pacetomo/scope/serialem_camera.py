@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pacetomo.errors import ImageNotSavedError, ScopeError
-from pacetomo.frames import XY, Matrix2
+from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.scope.protocol import Area, Level, Missing, PresentImage, ShiftOrMissing, Shot
 from pacetomo.scope.serialem_imaging import LETTERS, SerialEMImaging
 
@@ -163,16 +163,30 @@ class SerialEMCamera(SerialEMImaging):
         columns, rows, _binning, exposure_s, pixel_nm, _set = properties
         return Shot(counts, exposure_s, self._dose(), XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000))
 
-    def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
+    def offset_from_file(
+        self, reference: Path, section: int, limit_um: float | None, centre_um: XY = ORIGIN
+    ) -> ShiftOrMissing:
         where = f"aligning to section {section} of {reference.name}"
         try:
-            if reference == self._open_series:
-                self._do(where, "ReadFile", section, REFERENCE_BUFFER)
-            else:
-                self._do(where, "ReadOtherFile", section, REFERENCE_BUFFER, str(reference))
+            self._read_reference(where, reference, section)
         except ScopeError as err:
             return Missing(str(err))
-        return self._offset(where, REFERENCE_BUFFER, limit_um)
+        # SerialEM's own limit is one around no shift at all.
+        reach_um = None if limit_um is None else limit_um + centre_um.length
+        offset = self._offset(where, REFERENCE_BUFFER, reach_um)
+        if isinstance(offset, Missing) or limit_um is None or centre_um == ORIGIN:
+            return offset
+        away_um = offset.minus(centre_um).length
+        if away_um > limit_um:
+            return Missing(f"{where}: the peak is {away_um:.2f} µm from where it was expected")
+        return offset
+
+    def _read_reference(self, doing: str, path: Path, section: int) -> None:
+        """Read a section into the reference buffer; one of the open stack through SerialEM's own handle of it."""
+        if path == self._open_series:
+            self._do(doing, "ReadFile", section, REFERENCE_BUFFER)
+        else:
+            self._do(doing, "ReadOtherFile", section, REFERENCE_BUFFER, str(path))
 
     def camera_axes(self) -> Matrix2:
         per_pixel = self._matrix("CameraToSpecimenMatrix")

@@ -15,6 +15,7 @@ from pacetomo.scope.protocol import Item, Microscope
 from pacetomo.scope.serialem_base import plain_text
 from pacetomo.scope.serialem_ctf import SerialEMCtf
 from pacetomo.scope.serialem_facts import SerialEMFacts
+from pacetomo.scope.serialem_pixels import SerialEMPixels
 from pacetomo.scope.serialem_upkeep import SerialEMUpkeep
 
 
@@ -38,7 +39,7 @@ def connect() -> SerialEMScope:
     return scope
 
 
-class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
+class SerialEMScope(SerialEMFacts, SerialEMPixels, SerialEMCtf, SerialEMUpkeep, Microscope):
     """`Microscope` on the functions of a `serialem` module (the real one or a simulated one)."""
 
     # facts

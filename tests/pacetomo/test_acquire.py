@@ -94,12 +94,12 @@ def test_the_image_is_marked_before_it_is_taken(scope):
 
 
 def test_an_image_is_in_the_run_file_before_anything_else_is_done_with_it(scope, monkeypatch):
-    def known(reference, section, limit_um):
+    def known(reference, *rest):
         if "_ts_" in reference.name:
             state = read_run(scope.folder_path / "area_tgts_run01.txt").state
             number = scope.series[reference]
             assert state.numbered(number).sections == len(scope.sections[reference])
-        return real(reference, section, limit_um)
+        return real(reference, *rest)
 
     real = scope.offset_from_file
     monkeypatch.setattr(scope, "offset_from_file", known)

@@ -9,7 +9,7 @@ from fake_scope import FakeScope
 import pacetomo.acquire as acquire_module
 from pacetomo.acquire import acquire_area
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.protocol import Area, Imaging, Missing
 from pacetomo.tracking import Region, SingleTargetModel
 
@@ -273,7 +273,7 @@ class Expecting(SingleTargetModel):
 
     def search_region(self, target, tilt_deg, branch):
         known = target == 2 and tilt_deg == 3
-        return Region(self.centre_um, XY(0.05, 0.05)) if known else None
+        return Region(self.centre_um, XY(0.1, 0.1)) if known else None
 
 
 def test_a_target_is_looked_for_where_the_model_expects_it(scope, monkeypatch):
@@ -282,12 +282,10 @@ def test_a_target_is_looked_for_where_the_model_expects_it(scope, monkeypatch):
 
     monkeypatch.setattr(acquire_module, "make_model", expecting)
     acquire(scope, alignLimit=0.3, maxTilt=3)
-    limits = [
-        call[3]
+    places = [
+        call[3:]
         for call in scope.calls
         if call[0] == "offset_from_file" and call[1].stem == "area_ts_002" and call[2] == 0
     ]
-    assert limits == [
-        pytest.approx(min(0.45 + 4 * math.hypot(0.05, 0.05), 0.75 * 0.9)),
-        0.3,
-    ]  # at +3 and at -3
+    # At +3, where the model expects it aside, and at -3, where it expects nothing.
+    assert places == [(pytest.approx(0.4 * math.sqrt(2)), Expecting.centre_um), (0.3, ORIGIN)]

@@ -63,6 +63,7 @@ PUBLISHED_DEFAULTS = {
     "imageShiftLimit": 20.0,
     "dataPoints": 4,
     "alignLimit": 0.5,
+    "alignImages": 3,
     "minCounts": 0.0,
     "ignoreNegStart": True,
     "taOffsetPos": 0.0,
