@@ -201,11 +201,11 @@ class Recovery:
         self._books.spend(exposure.target, self._books.dose_e_per_a2(exposure.target) + dose)
         question = (
             f"The image of {where} was about to be taken when the run was interrupted, and it is not known whether it "
-            "was. Take it (perhaps a second time)?"
+            "was. Leave it out? No takes it, perhaps a second time."
         )
         again = self._job.settings.retakeLost == "always"
         if self._job.settings.retakeLost == "ask":
-            again = bool(self._scope.ask(question))
+            again = self._scope.ask(question) is False
         text = f"{where}: its image may have been exposed and was not saved; its dose is counted, it is "
         text += "taken again" if again else "not taken again (retakeLost)"
         self._books.warn(text)
