@@ -223,7 +223,10 @@ def _choose_run(scope: Microscope, files: AreaFiles) -> tuple[int | None, Interr
     if not before.state.is_finished:
         return newest, before
     text = f"{files.root} has been acquired ({runs[newest].name} is finished)"
-    if scope.ask(f"{text}. Leave it as it is? No acquires it once more and exposes its targets again.") is False:
+    if (
+        scope.ask(f"{text}. Leave it as it is? No acquires it once more and exposes its targets again.")
+        is False
+    ):
         return newest + 1, None
     scope.tell(f"{text}: nothing is exposed", Level.GOOD)
     return None, None
