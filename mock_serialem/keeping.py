@@ -6,8 +6,8 @@ state is complete, or it is that before the last command, whose traces in the tr
 whether it has done anything: `restoring` does it once more then, and finds it do the same.
 
 Most commands only ask, or move something inside the program. For those the name is enough: given again in the same
-state they do the same, so what they have changed is written with the next command that exposes or has to do with files. (``ReadFile`` reads what
-no other program changes, a file that is open.)
+state they do the same, so what they have changed is written with the next command that exposes or has to do with files.
+``ReadFile`` is one of them: it reads a file that is open, which no other program changes.
 
 Nothing is forced to the disk but the whole states written now and then: what a program has written survives its own
 death, if not that of the computer.
@@ -46,8 +46,8 @@ _REPEATABLE = frozenset(
     """
     AccumulateRecordDose AddToAutodoc AdjustBeamTiltforIS AlignTo AreaForCumulRecordDose AreDewarsFilling Copy CtfFind
     Ctfplotter Delay DewarsRemainingTime Echo GetVariable GoToLowDoseArea ImageConditions ImageProperties
-    ImageShiftByMicrons ISToSpecimenMatrix IsVariableDefined IsVersionAtLeast LimitNextAutoAlign NoMessageBoxOnError ReadFile
-    RestoreBeamTilt SetBeamTilt SetDefocus SetExposure SetFrameBaseName SetImageShift SetNextLogOutputStyle
+    ImageShiftByMicrons ISToSpecimenMatrix IsVariableDefined IsVersionAtLeast LimitNextAutoAlign NoMessageBoxOnError
+    ReadFile RestoreBeamTilt SetBeamTilt SetDefocus SetExposure SetFrameBaseName SetImageShift SetNextLogOutputStyle
     SetStatusLine SetTargetDefocus SetVariable SpecimenToISMatrix SpecimenToStageMatrix StageToSpecimenMatrix TiltTo
     """.split()
 )
