@@ -45,8 +45,11 @@ AGREE_PX = 3.0
 """How far from one another the peaks of earlier images may lie for such errors, whichever is more."""
 
 DISTINCT = 1.5
-"""How much higher than all others a peak must be. In 1200 pairs of images of different targets none came near 1.45, and
-of 200 of neighbouring tilts all but two were above (simulated lamella, 256 x 182 pixels)."""
+"""How many times as high as all others a peak must be.
+
+Images of different targets gave up to 1.43 in 400 pairs each of simulated lamellae and holes, those of one target at
+neighbouring tilts 5 in the median and less than 1.5 in one of a hundred.
+"""
 
 FEWEST_PX = 128
 """Shorter side under which an image shows too little to be compared here."""
