@@ -31,6 +31,7 @@ from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
 from pacetomo.recovery import Recovery
 from pacetomo.resume import (
+    GOES_ON,
     Interrupted,
     job_to_go_on_with,
     prepared_again,
@@ -320,7 +321,7 @@ class _Run:
                 books.taken = len(done)
                 books.save()
                 text = f"Going on with {job.files.root}: {len(done)} of {len(job.plan)} images were taken"
-                self._notes.step("go_on", text, taken=len(done), planned=len(job.plan))
+                self._notes.step(GOES_ON, text, taken=len(done), planned=len(job.plan))
                 acquisition = Acquisition(self._scope, job, prepared, remembering, books, self._upkeep, done)
                 if acquisition.ahead:
                     is_moved = recovery.stage(acquisition.ahead[0])

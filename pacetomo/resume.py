@@ -34,6 +34,9 @@ from pacetomo.witness import Section, matched, sections_of
 BEGUN_WITH = ("startTilt", "tiltTargets", "pretilt", "rotation")
 """Settings that a run in progress no longer takes from anywhere: its targets' places follow from them."""
 
+GOES_ON = "go_on"
+"""Name of the journal's step with which a run goes on, all images of the time before being accounted for."""
+
 TOLERANCE_DEG = 0.05
 
 
@@ -140,6 +143,8 @@ def _read_journal(path: Path) -> tuple[Mark | None, dict[str, Any]]:
             if event == "expose":
                 place = XY(*line["shift_um"])
                 mark = Mark(line["target"], line["tilt_deg"], place, line["focus_um"], line.get("present"))
+            elif event == "step" and line.get("name") == GOES_ON:
+                mark = None  # what had become of it was settled then
             elif event == "run_start":
                 begun = line
     return mark, begun
