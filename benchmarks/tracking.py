@@ -1,10 +1,10 @@
 """Both trackers on the same simulated sessions, and the joint one's own time per exposure.
 
-`python benchmarks/tracking.py [--seeds N] [--first SEED] [--stages …] [--scenarios …]` acquires kinematic sessions, seed
-by seed, with either tracker and compares where the targets really were, from the simulator's truth log: residual at
-exposure of all targets but the tracking one (nm), share of branches that ended lost (the target off by more than half a
-micrometre in their last image, or images missing), and defocus less the wanted one (µm). Ratios joint / single carry
-90 % intervals from drawing sessions anew.
+`python benchmarks/tracking.py [--seeds N] [--first SEED] [--stages …] [--scenarios …]` acquires kinematic sessions,
+seed by seed, with either tracker and compares where the targets really were, from the simulator's truth log: residual
+at exposure of all targets but the tracking one (nm), share of branches that ended lost (the target off by more than
+half a micrometre in their last image, or without any image), and defocus less the wanted one (µm). Ratios joint /
+single carry 90 % intervals from drawing sessions anew.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ SCENARIOS = {
     "a fifth of targets without contrast": Scenario("lamella", featureless=0.2),
     # Half-way through 41 tilts of ten targets; the stage is somewhere else afterwards.
     "stage moved in the middle": Scenario(
-        "lamella", (), ({"kind": "stage_jump", "command": "TiltTo", "call": 25, "shift_um": [0.2, -0.3, 0.2]},)
+        "lamella",
+        (),
+        ({"kind": "stage_jump", "command": "TiltTo", "call": 25, "shift_um": [0.2, -0.3, 0.2]},),
     ),
     "false peaks": Scenario(
         "lamella",
@@ -120,7 +122,7 @@ def session(stage: str, scenario: Scenario, seed: int, tracker: str, folder: Pat
     world = make_world(scenario.sample, stage, seed, "kinematic", folder / "truth.jsonl")
     program = open_session(world, AreaFiles(folder / name), targets)
     if scenario.featureless:
-        _dim(world, scenario.featureless, [t.shift_um or XY(0, 0) for t in targets.targets])
+        _dim(world, round(scenario.featureless * len(targets.targets)))
     program.inject(FaultPlan(tuple(fault_from(fault) for fault in scenario.faults), seed))
     scope = SerialEMScope(make_module(program))
     try:
@@ -130,12 +132,16 @@ def session(stage: str, scenario: Scenario, seed: int, tracker: str, folder: Pat
     return read_truth(folder / "truth.jsonl", len(targets.targets))
 
 
-def _dim(world: World, share: float, places: Sequence[XY]) -> None:
-    """Take the contrast at high tilt from a share of the places, from the last one on."""
-    count = round(share * len(places))
-    x, y, _ = world.pose().centre_um
-    world._camera.__class__ = DimCamera
-    world._camera.places = tuple((x + place.x, y + place.y) for place in places[-count:])  # type: ignore[attr-defined]
+def _dim(world: World, count: int) -> None:
+    """Take the contrast at high tilt from the last `count` targets, where their references were taken."""
+    places = [
+        (event["sample_x_um"], event["sample_y_um"])
+        for event in world.truth.events
+        if event["event"] == "saved" and re.search(r"_tgt_\d+\.mrc$", event["file"])
+    ]
+    camera = world._camera
+    camera.__class__ = DimCamera
+    camera.places = tuple(places[-count:])  # type: ignore[attr-defined]
 
 
 def read_truth(path: Path, targets: int) -> Figures:

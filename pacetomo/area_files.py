@@ -62,6 +62,14 @@ class AreaFiles:
                 found[int(match[1])] = path
         return dict(sorted(found.items()))
 
+    @property
+    def latest_run(self) -> int:
+        """Number of the latest run that has a journal; 1 if there is none."""
+        number = 1
+        while self.journal(number + 1).exists():
+            number += 1
+        return number
+
     def run_file(self, number: int) -> Path:
         """State of a run, rewritten after each exposure."""
         return self.folder / f"{self.target_file.stem}_run{number:02d}.txt"
@@ -69,6 +77,10 @@ class AreaFiles:
     def journal(self, number: int) -> Path:
         """What happened in a run, line by line."""
         return self.run_file(number).with_suffix(".jsonl")
+
+    def memory(self, number: int) -> Path:
+        """What the tracking model of a run was told."""
+        return self.folder / f"{self.target_file.stem}_run{number:02d}_model.jsonl"
 
     def command_log(self, number: int) -> Path:
         """Commands sent to the microscope in a run, for finding out what went wrong."""

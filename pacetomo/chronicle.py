@@ -9,6 +9,7 @@ from pacetomo import ctf
 from pacetomo.books import Books
 from pacetomo.errors import ScopeError
 from pacetomo.frames import ORIGIN, XY
+from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
 from pacetomo.plan import Exposure
 from pacetomo.scope.protocol import CtfFit, FitOrMissing, Level, Microscope
 from pacetomo.taking import Taken, Taking
@@ -89,12 +90,12 @@ class Chronicle:
         shift = (shift_um or known.shift_um).plus(self._taking.travelled_um(exposure))
         entries: dict[str, str] = {}
         if self._is_extended:
-            entries["SpecimenShift"] = f"{shift.x:.6g} {shift.y:.6g}"
+            entries[SPECIMEN_SHIFT] = f"{shift.x:.6g} {shift.y:.6g}"
             if not self._taking.montage(exposure.target).is_single:
                 entries["TargetTile"] = "0 0"
-            entries["EucentricOffset"] = f"{known.z0_um:.6g}"
+            entries[EUCENTRIC_OFFSET] = f"{known.z0_um:.6g}"
             if residual_um is not None:
-                entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+                entries[RESIDUAL] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
         if isinstance(fit, CtfFit):
             entries.update(ctf.metadata(fit))
         try:
@@ -111,8 +112,18 @@ class Chronicle:
             shift_um=list(aim.shift_um),
             focus_um=focus_um,
             rise_um=aim.rise_um,
+            present=self._present(),
             sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
         )
+
+    def _present(self) -> str | None:
+        """What the present image is, so that one exposed after this can be told from it; None if that is not known."""
+        try:
+            image = self._scope.present_image()
+        except ScopeError as err:
+            self._books.warn(f"the image before this one cannot be told from it ({err})")
+            return None
+        return "" if image is None else image.identity
 
     def exposed(
         self,

@@ -1,8 +1,9 @@
-"""Acquisitions on the simulator in this process, without images, and what its truth log says of them."""
+"""Acquisitions on the simulator in this process, mostly without images, and what its truth log says of them."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 
@@ -22,8 +23,8 @@ FLAT = {"curvature_um": (0.0, 0.0)}
 def saved(folder, number=None):
     """Saved sections of the tilt series in the truth log, in order; of one target or of all."""
     lines = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]
-    name = "_ts_" if number is None else f"_ts_{number:03d}."
-    return [line for line in lines if line["event"] == "saved" and name in line["file"]]
+    name = r"_ts_\d+(_-?\d+_-?\d+)?\.mrc$" if number is None else rf"_ts_{number:03d}\."
+    return [line for line in lines if line["event"] == "saved" and re.search(name, line["file"])]
 
 
 def journal_of(files):
@@ -43,13 +44,14 @@ def acquire_on(
     seed=3,
     edit=None,
     prepare=None,
+    fidelity="kinematic",
     **settings,
 ):
-    """Acquire an example on a world of one's own making, without images, in this process.
+    """Acquire an example on a world of one's own making, without images if not told otherwise, in this process.
 
     `edit` may change the target set before it is written, `prepare` the session before the script starts.
     """
-    config = WorldConfig(sample, stage, microscope, seed, "kinematic")
+    config = WorldConfig(sample, stage, microscope, seed, fidelity)
     # The truth log counts residuals from the first image of a series, so that one is left where it is.
     given = {
         "startTilt": 0,

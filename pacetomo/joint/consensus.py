@@ -33,6 +33,10 @@ MOST_DOUBT = 0.3
 """Probability of a false peak: of a target that has shown none, and at most."""
 
 
+TINY = 1e-300
+"""What no account is less probable than, so that it has a logarithm."""
+
+
 class Deviations(NamedTuple):
     """Measurements of m targets at one tilt less their prediction at its begin.
 
@@ -72,8 +76,8 @@ def doubt_after(doubt: float, believed: bool) -> float:
     return max(FALSE_PEAK, 0.6 * doubt) if believed else MOST_DOUBT
 
 
-def judge(seen: Deviations) -> Verdict:
-    """Most probable account of a tilt's measurements.
+def judge(seen: Deviations, may_slip: bool = True) -> Verdict:
+    """Most probable account of a tilt's measurements, without a slip where `may_slip` says that it is known already.
 
     Every measurement in turn is taken for one that shows the common offset; the account of its offset is as probable as
     that offset itself and as the other measurements given it. Last comes the account that all are false.
@@ -82,23 +86,25 @@ def judge(seen: Deviations) -> Verdict:
     best = float(np.log(false_peak).sum())
     verdict = Verdict((False,) * len(seen.doubt), False)
     for k in range(len(seen.doubt)):
-        score, candidate = _account(seen, k, false_peak)
+        score, candidate = _account(seen, k, false_peak, SLIP_PROBABILITY if may_slip else 0.0)
         if score > best:
             best, verdict = score, candidate
     return verdict
 
 
-def _account(seen: Deviations, k: int, false_peak: Floats) -> tuple[float, Verdict]:
-    """Score and verdict when the common offset is that of measurement k."""
-    usual = (1 - SLIP_PROBABILITY) * float(_density(seen, None)[k])
-    slip = SLIP_PROBABILITY / (math.pi * SLIP_REACH_UM**2)
+def _account(seen: Deviations, k: int, false_peak: Floats, slips: float) -> tuple[float, Verdict]:
+    """Score and verdict when the common offset is that of measurement k, and slips have a probability."""
+    usual = (1 - slips) * float(_density(seen, None)[k])
+    slip = slips / (math.pi * SLIP_REACH_UM**2)
     true_peak = (1 - seen.doubt) * _density(seen, k)
     true_peak[k] = 1 - seen.doubt[k]
     others = np.log(true_peak + false_peak)
     others[k] = math.log(1 - seen.doubt[k])
     believed: NDArray[np.bool_] = true_peak > false_peak
     believed[k] = True
-    return float(others.sum()) + math.log(usual + slip), Verdict(tuple(believed.tolist()), slip > usual)
+    return float(others.sum()) + math.log(usual + slip + TINY), Verdict(
+        tuple(believed.tolist()), slip > usual
+    )
 
 
 def _density(seen: Deviations, origin: int | None) -> Floats:

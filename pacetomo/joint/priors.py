@@ -7,7 +7,11 @@ branch part   the same with 0.4 A, each branch for itself;
 jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
 walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
-slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
+slips         of all tilts from some tilt on, where measurements have shown that the stage moved; part of it belongs to
+              the branch, because play in the mechanism is taken back on the other one.
+
+Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
+imaged; a stage that jitters more also creeps more.
 
 Lengths are µm, tilts degrees from the start tilt.
 """
@@ -26,9 +30,14 @@ SMOOTH = ((0.8, 45.0), (0.2, 18.0))
 
 BRANCH_SHARE = 0.4
 WALK_SHARE = 0.35
+CREEP_SHARE = 0.4
+"""Standard deviations of a step of the walk and of the creep, in terms of the jitter's."""
+
 CHANGE_FACTOR = 1.5
 JUMP_UM = 0.4
 SLIP_UM = 1.0
+SLIP_OF_ALL = 0.5
+"""Share of a slip's variance that both branches have in common."""
 
 LOG_SPREAD = 0.7
 """Standard deviation of the logarithm of A and sigma about their usual values."""
@@ -53,7 +62,7 @@ class Stop(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """A lasting motion of the stage: from a stop on (number from 0), on one side or, with side 0, on both."""
+    """A lasting motion of the stage: from a stop on (number from 0), seen on a side or, with side 0, known of both."""
 
     stop: int
     side: int
@@ -97,12 +106,26 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
-        moved = moved_by(slip, stops)
-        covariance += slip.sigma_um**2 * np.outer(moved, moved)
+        later, there = _after(slip, stops)
+        share = 1.0 if slip.side == 0 else SLIP_OF_ALL
+        covariance += share * slip.sigma_um**2 * np.outer(later, later)
+        covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
     return covariance
 
 
 def moved_by(slip: Slip, stops: Sequence[Stop]) -> Floats:
-    """1 for every stop that a slip moves, 0 for the others."""
-    moves = [n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)]
-    return np.array(moves, dtype=float)
+    """Share of a slip that each stop is expected to show: all of it on its own side, part of it on the other."""
+    later, there = _after(slip, stops)
+    return later if slip.side == 0 else SLIP_OF_ALL * later + (1.0 - SLIP_OF_ALL) * there
+
+
+def _after(slip: Slip, stops: Sequence[Stop]) -> tuple[Floats, Floats]:
+    """1 for every stop after a slip, and for those of them that are on its side; else 0."""
+    later = np.array([float(n >= slip.stop) for n in range(len(stops))])
+    there = np.array([float(n >= slip.stop and slip.side in (0, stop.side)) for n, stop in enumerate(stops)])
+    return later, there
+
+
+def creep_covariance(stops: Sequence[Stop], scales: Scales) -> Floats:
+    """Prior covariance (stops, stops) of one axis' creep in µm²: each tilt for itself."""
+    return np.diag(np.full(len(stops), (CREEP_SHARE * scales.jitter_um) ** 2))

@@ -10,7 +10,7 @@ import numpy as np
 from pacetomo.joint.belief import Belief
 from pacetomo.joint.certainty import Value
 from pacetomo.joint.priors import Slip, moved_by
-from pacetomo.joint.rows import SIDES, X_SPREAD, YZ_SPREAD
+from pacetomo.joint.rows import SIDES, X_PER_STOP, X_SPREAD, YZ_PER_STOP, YZ_SPREAD
 from pacetomo.joint.star import Floats, Star
 from pacetomo.tracking import Finding
 
@@ -30,20 +30,21 @@ _BRANCH_OF = {side: branch for branch, side in SIDES.items()}
 def slips(belief: Belief) -> Iterator[Finding]:
     """Slips of the stage that are large enough, along the plane and along the beam."""
     motion, stars = belief.motion, belief.stars
-    x_prior = motion.x_prior()[X_SPREAD.size :, X_SPREAD.size :]
-    yz_prior, first = motion.yz_prior(), YZ_SPREAD.size
+    in_x = slice(X_SPREAD.size, None, X_PER_STOP)
+    in_y, in_z = (slice(YZ_SPREAD.size + n, None, YZ_PER_STOP) for n in range(2))
+    x_prior, yz_prior = motion.x_prior(), motion.yz_prior()
     for slip in motion.slips:
         if slip.side == 0 or slip.stop >= len(motion.stops):
             continue
-        x = _size(slip, belief, x_prior, slice(X_SPREAD.size, None), stars.x)
-        y = _size(slip, belief, yz_prior[first::2, first::2], slice(first, None, 2), stars.yz)
+        x = _size(slip, belief, x_prior[in_x, in_x], in_x, stars.x)
+        y = _size(slip, belief, yz_prior[in_y, in_y], in_y, stars.yz)
         length = math.hypot(x.value, y.value)
         spread = math.hypot(x.value * x.sigma, y.value * y.sigma) / max(length, 1e-9)
         what = f"slipped by {length:.2f} ± {spread:.2f} µm (x {x.value:+.2f}, y {y.value:+.2f})"
         if Value(length, spread).matters(SLIP_UM):
             yield _slip("slip", Value(length, spread), what, slip, belief)
     for slip in _summed(motion.focus_slips):
-        z = _size(slip, belief, yz_prior[first + 1 :: 2, first + 1 :: 2], slice(first + 1, None, 2), stars.yz)
+        z = _size(slip, belief, yz_prior[in_z, in_z], in_z, stars.yz)
         if z.matters(HEIGHT_SLIP_UM):
             what = f"changed its height by {z.value:+.2f} ± {z.sigma:.2f} µm"
             yield _slip("height slip", z, what, slip, belief)
@@ -76,9 +77,9 @@ def _summed(slips: Sequence[Slip]) -> tuple[Slip, ...]:
 def _size(slip: Slip, belief: Belief, prior: Floats, places: slice, star: Star) -> Value:
     """How far a slip has gone along one axis, given what is believed of the whole motion along it.
 
-    Under the prior the slip s of variance v and the motion u of covariance K have the covariance ``v m``, m telling
-    which stops it moves. So s given u is ``w u`` with ``w = v K^-1 m`` and a rest of variance ``v - v m w``, and what
-    is known of s is that with u as it is believed: mean M, covariance P give ``w M`` and ``v - v m w + w P w``.
+    Under the prior the slip s of variance v and the motion u of covariance K have the covariance ``v m``, m telling how
+    much of it each stop shows. So s given u is ``w u`` with ``w = v K^-1 m`` and a rest of variance ``v - v m w``, and
+    what is known of s is that with u as it is believed: mean M, covariance P give ``w M`` and ``v - v m w + w P w``.
     """
     moved, variance = moved_by(slip, belief.motion.stops), slip.sigma_um**2
     weights = variance * np.linalg.solve(prior, moved)
@@ -99,7 +100,7 @@ def scatter(belief: Belief) -> Iterator[Finding]:
             "µm",
             f"the stage is off by {1000 * size.value:.0f} ± {1000 * size.sigma:.0f} nm from tilt to tilt, "
             "another way each time",
-            "set slowTilt = True, a longer delayTilt and trackTwice = True, or image a larger field; a holder that is "
-            "loose or worn does this",
+            "set slowTilt = True, a longer delayTilt and trackTwice = always, or image a larger field; a holder that "
+            "is loose or worn does this",
             worth_telling=SCATTER_UM,
         )
