@@ -30,14 +30,16 @@ def contrast(belief: Belief) -> Iterator[Finding]:
     """
     tracking = belief.geometry.tracking
     latest = {target: kept[-LATEST:] for target, kept in belief.outcomes().items() if len(kept) >= FEWEST}
+    factors = {target: belief.noise.of(target) for target in latest}
+    failures = sum(kept.count(False) for kept in latest.values())
+    alignments = sum(len(kept) for kept in latest.values())
     for target, kept in latest.items():
-        others = [other for other in latest if other != target]
-        if not others:
+        if len(latest) < 2:
             continue
-        usual = [value for other in others for value in latest[other]]
         failed = _share(kept)
-        excess = Value(failed.value - usual.count(False) / len(usual), failed.sigma)
-        noise = belief.noise.of(target) / median(belief.noise.of(other) for other in others)
+        usual = (failures - kept.count(False)) / (alignments - len(kept))
+        excess = Value(failed.value - usual, failed.sigma)
+        noise = factors[target] / median(factor for other, factor in factors.items() if other != target)
         factor = Value(noise, noise * belief.noise.relative_error(target))
         if excess.value > 0 and excess.matters(0.0):
             cause = (

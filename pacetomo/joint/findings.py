@@ -24,11 +24,10 @@ from pacetomo.geometry import SamplePlane
 from pacetomo.joint.belief import Belief
 from pacetomo.joint.certainty import Value
 from pacetomo.joint.contrast_findings import contrast
-from pacetomo.joint.motion import Stars
 from pacetomo.joint.rows import AXIS, AXIS_DIFFERENCE, HEIGHT, SLOPE_X, SLOPE_Y, YZ_SPREAD
 from pacetomo.joint.seen_plane import NO_INCLINE_DEG, SeenPlane, turn_deg
 from pacetomo.joint.stage_findings import scatter, slips
-from pacetomo.joint.star import Floats
+from pacetomo.joint.star import Floats, Star
 from pacetomo.tracking import Finding
 
 AXIS_UM = 0.3
@@ -52,30 +51,30 @@ def findings(belief: Belief, plane: SamplePlane) -> tuple[Finding, ...]:
     plane : SamplePlane
         The sample plane that the session began with, by settings or measurement.
     """
-    stars = belief.motion.cautious(belief.stars)
+    yz = belief.motion.cautious(belief.stars)
     return (
-        *_axis(belief, stars),
-        *_plane(belief, stars, plane),
-        *_height(stars),
+        *_axis(belief, yz),
+        *_plane(belief, yz, plane),
+        *_height(yz),
         *slips(belief),
         *scatter(belief),
         *contrast(belief),
     )
 
 
-def _measured(stars: Stars, entry: int) -> Value:
+def _measured(yz: Star, entry: int) -> Value:
     """What the measurements alone say of an unknown of y and z; sigma is infinite where that is too little."""
-    variance = float(stars.yz.covariance[entry, entry])
+    variance = float(yz.covariance[entry, entry])
     known = 1.0 - variance / float(YZ_SPREAD[entry]) ** 2
     if known < KNOWN_SHARE:
         return Value(0.0, math.inf)
-    return Value(float(stars.yz.mean[entry]) / known, math.sqrt(variance / known))
+    return Value(float(yz.mean[entry]) / known, math.sqrt(variance / known))
 
 
-def _axis(belief: Belief, stars: Stars) -> Iterator[Finding]:
+def _axis(belief: Belief, yz: Star) -> Iterator[Finding]:
     if not belief.knows_focus:
         return
-    off, apart = _measured(stars, AXIS), _measured(stars, AXIS_DIFFERENCE)
+    off, apart = _measured(yz, AXIS), _measured(yz, AXIS_DIFFERENCE)
     if off.matters(AXIS_UM):
         lies = f"{-off.value:+.2f}"
         yield Finding(
@@ -102,12 +101,12 @@ def _axis(belief: Belief, stars: Stars) -> Iterator[Finding]:
         )
 
 
-def _plane(belief: Belief, stars: Stars, assumed: SamplePlane) -> Iterator[Finding]:
+def _plane(belief: Belief, yz: Star, assumed: SamplePlane) -> Iterator[Finding]:
     seen = SeenPlane.of(belief.geometry, assumed)
     if seen is None:
         return
-    added = stars.yz.mean[[SLOPE_X, SLOPE_Y]]
-    spread: Floats = stars.yz.covariance[np.ix_([SLOPE_X, SLOPE_Y], [SLOPE_X, SLOPE_Y])]
+    added = yz.mean[[SLOPE_X, SLOPE_Y]]
+    spread: Floats = yz.covariance[np.ix_([SLOPE_X, SLOPE_Y], [SLOPE_X, SLOPE_Y])]
     found = seen.plane(added)
 
     def errors_deg(at: Floats) -> Floats:
@@ -140,8 +139,8 @@ def _plane(belief: Belief, stars: Stars, assumed: SamplePlane) -> Iterator[Findi
         yield Finding("rotation", *turn, "degrees", cause, cure, worth_telling=TURN_DEG)
 
 
-def _height(stars: Stars) -> Iterator[Finding]:
-    height = _measured(stars, HEIGHT)
+def _height(yz: Star) -> Iterator[Finding]:
+    height = _measured(yz, HEIGHT)
     if height.matters(HEIGHT_UM):
         yield Finding(
             "height",

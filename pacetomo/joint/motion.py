@@ -120,8 +120,8 @@ class Motion:
         """Changes of all heights; several of one stop add up."""
         return tuple(self._focus_slips)
 
-    def cautious(self, stars: Stars) -> Stars:
-        """Stars under a prior whose smooth motion is not much smaller than the usual one.
+    def cautious(self, stars: Stars) -> Star:
+        """What is believed of y and z under a prior whose smooth motion is not much smaller than the usual one.
 
         Scales found from the evidence make what moves like the axis or the height, but is the stage's own, look
         smaller than it may be.
@@ -130,7 +130,6 @@ class Motion:
             axis: scales._replace(smooth_um=max(scales.smooth_um, CAUTION * USUAL[axis].smooth_um))
             for axis, scales in self.scales.items()
         }
-        wary = stars.copy()
-        wary.x.use_prior(self.x_prior(careful))
-        wary.yz.use_prior(self.yz_prior(careful))
+        wary = stars.yz.copy()
+        wary.use_prior(self.yz_prior(careful))
         return wary
