@@ -240,11 +240,11 @@ class Books:
         self._scope.tell(f"Warning: {text}", Level.WARNING)
         self.note("warning", text=text, **details)
 
-    def find(self, finding: Finding) -> None:
-        """Warn the operator of what the tracking model has found out, and write it down."""
-        self._scope.tell(
-            f"Warning: {finding.cause}. {finding.cure[0].upper()}{finding.cure[1:]}.", Level.WARNING
-        )
+    def find(self, finding: Finding, is_news: bool) -> None:
+        """Write down what the tracking model has found out, and warn the operator of it if it is news."""
+        if is_news:
+            cure = finding.cure[0].upper() + finding.cure[1:]
+            self._scope.tell(f"Warning: {finding.cause}. {cure}.", Level.WARNING)
         self.note(
             "finding",
             name=finding.name,

@@ -1,4 +1,7 @@
-"""Telling the operator what a tracking model has found out: once, and again when it has changed."""
+"""Telling the operator what a tracking model has found out: once, and again when it has changed.
+
+What has become much surer without changing is not told again, but the journal, and with it the report, has it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Optional
 from pacetomo.books import Books
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Finding
+
+SURER = 0.6
+"""Factor by which a standard error must have fallen for a finding to be noted anew."""
 
 _Place = tuple[str, Optional[int], Optional[float], Optional[Branch]]
 
@@ -24,12 +30,16 @@ class Findings:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._told: dict[_Place, float] = {}
+        self._noted: dict[_Place, float] = {}
 
     def tell(self, findings: Iterable[Finding]) -> None:
         """Tell what is new: about another thing or place, or of a value that has changed enough."""
         for finding in findings:
             place = (finding.name, finding.target, finding.tilt_deg, finding.branch)
             told = self._told.get(place)
-            if told is None or abs(finding.value - told) > finding.worth_telling:
+            is_news = told is None or abs(finding.value - told) > finding.worth_telling
+            if is_news or finding.sigma < SURER * self._noted[place]:
+                self._noted[place] = finding.sigma
+                self._books.find(finding, is_news)
+            if is_news:
                 self._told[place] = finding.value
-                self._books.find(finding)

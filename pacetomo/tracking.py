@@ -116,7 +116,7 @@ class Finding(NamedTuple):
     Attributes
     ----------
     name : str
-        What it is about: "axis", "axis by branch", "pretilt", "rotation", "height", "slip", "height slip", "scatter",
+        What it is about: "axis", "axis by branch", "pretilt", "rotation", "height", "slip", "scatter",
         "contrast" or "noise".
     value, sigma : float
         What has been found and its standard error.

@@ -115,11 +115,6 @@ class Motion:
         """Slips along x and y that the stage is taken to have made, and motions of everything (side 0)."""
         return tuple(self._slips)
 
-    @property
-    def focus_slips(self) -> tuple[Slip, ...]:
-        """Changes of all heights; several of one stop add up."""
-        return tuple(self._focus_slips)
-
     def cautious(self, stars: Stars) -> Star:
         """What is believed of y and z under a prior whose smooth motion is not much smaller than the usual one.
 

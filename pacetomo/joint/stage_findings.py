@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from pacetomo.joint.star import Floats, Star
 from pacetomo.tracking import Finding
 
 SLIP_UM = 0.2
-HEIGHT_SLIP_UM = 0.5
-"""Slips smaller than this, across and along the beam, are not worth a warning."""
+"""Slips across the beam smaller than this are not worth a warning."""
 
 SCATTER_UM = 0.08
 """Motion drawn anew at each tilt; good stages stay below a third of it."""
@@ -28,10 +27,10 @@ _BRANCH_OF = {side: branch for branch, side in SIDES.items()}
 
 
 def slips(belief: Belief) -> Iterator[Finding]:
-    """Slips of the stage that are large enough, along the plane and along the beam."""
+    """Slips of the stage that are large enough, across the beam."""
     motion, stars = belief.motion, belief.stars
     in_x = slice(X_SPREAD.size, None, X_PER_STOP)
-    in_y, in_z = (slice(YZ_SPREAD.size + n, None, YZ_PER_STOP) for n in range(2))
+    in_y = slice(YZ_SPREAD.size, None, YZ_PER_STOP)
     x_prior, yz_prior = motion.x_prior(), motion.yz_prior()
     for slip in motion.slips:
         if slip.side == 0 or slip.stop >= len(motion.stops):
@@ -40,38 +39,22 @@ def slips(belief: Belief) -> Iterator[Finding]:
         y = _size(slip, belief, yz_prior[in_y, in_y], in_y, stars.yz)
         length = math.hypot(x.value, y.value)
         spread = math.hypot(x.value * x.sigma, y.value * y.sigma) / max(length, 1e-9)
-        what = f"slipped by {length:.2f} ± {spread:.2f} µm (x {x.value:+.2f}, y {y.value:+.2f})"
-        if Value(length, spread).matters(SLIP_UM):
-            yield _slip("slip", Value(length, spread), what, slip, belief)
-    for slip in _summed(motion.focus_slips):
-        z = _size(slip, belief, yz_prior[in_z, in_z], in_z, stars.yz)
-        if z.matters(HEIGHT_SLIP_UM):
-            what = f"changed its height by {z.value:+.2f} ± {z.sigma:.2f} µm"
-            yield _slip("height slip", z, what, slip, belief)
-
-
-def _slip(name: str, size: Value, what: str, slip: Slip, belief: Belief) -> Finding:
-    tilt_deg = belief.geometry.start_tilt_deg + belief.motion.stops[slip.stop].phi_deg
-    branch = _BRANCH_OF[slip.side]
-    return Finding(
-        name,
-        *size,
-        "µm",
-        f"the stage {what} on its way to {tilt_deg:.1f}° on the {branch.value} branch",
-        "targets were followed as far as they were seen; if it comes again, set slowTilt = True, see that the holder "
-        "sits firmly and have the stage looked after",
-        tilt_deg=tilt_deg,
-        branch=branch,
-    )
-
-
-def _summed(slips: Sequence[Slip]) -> tuple[Slip, ...]:
-    """One slip for each stop, in place of several whose variances add."""
-    variances: dict[tuple[int, int], float] = {}
-    for slip in slips:
-        key = (slip.stop, slip.side)
-        variances[key] = variances.get(key, 0.0) + slip.sigma_um**2
-    return tuple(Slip(*key, math.sqrt(variance)) for key, variance in variances.items())
+        size = Value(length, spread)
+        if not size.matters(SLIP_UM):
+            continue
+        tilt_deg = belief.geometry.start_tilt_deg + motion.stops[slip.stop].phi_deg
+        branch = _BRANCH_OF[slip.side]
+        yield Finding(
+            "slip",
+            *size,
+            "µm",
+            f"the stage slipped by {length:.2f} ± {spread:.2f} µm (x {x.value:+.2f}, y {y.value:+.2f}) on its way to "
+            f"{tilt_deg:.1f}° on the {branch.value} branch",
+            "targets were followed as far as they were seen; if it comes again, set slowTilt = True, see that the "
+            "holder sits firmly and have the stage looked after",
+            tilt_deg=tilt_deg,
+            branch=branch,
+        )
 
 
 def _size(slip: Slip, belief: Belief, prior: Floats, places: slice, star: Star) -> Value:

@@ -15,8 +15,8 @@ class Listener:
     def __init__(self):
         self.found = []
 
-    def find(self, finding):
-        self.found.append(finding)
+    def find(self, finding, is_news):
+        self.found.append((finding, is_news))
 
 
 def axis(value):
@@ -28,7 +28,7 @@ def told(*rounds):
     findings = Findings(listener)
     for each in rounds:
         findings.tell(each)
-    return listener.found
+    return [finding for finding, is_news in listener.found if is_news]
 
 
 def test_a_finding_is_told_once_and_again_when_it_has_changed_enough():
@@ -36,6 +36,15 @@ def test_a_finding_is_told_once_and_again_when_it_has_changed_enough():
         found.value for found in told([axis(0.5)], [axis(0.7)], [], [axis(0.79)], [axis(0.81)], [axis(0.9)])
     ]
     assert values == [0.5, 0.81]
+
+
+def test_what_has_become_much_surer_is_noted_but_not_told_again():
+    listener = Listener()
+    findings = Findings(listener)
+    for value, sigma in ((0.5, 0.1), (0.5, 0.07), (0.6, 0.05), (0.6, 0.04), (0.95, 0.04)):
+        findings.tell([axis(value)._replace(sigma=sigma)])
+    told = [(finding.value, finding.sigma, is_news) for finding, is_news in listener.found]
+    assert told == [(0.5, 0.1, True), (0.6, 0.05, False), (0.95, 0.04, True)]
 
 
 def test_another_cause_or_place_is_told_by_itself():
