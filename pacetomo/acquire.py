@@ -54,6 +54,7 @@ from pacetomo.settings import (
 )
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
+from pacetomo.tile_recovery import lacks_tiles
 from pacetomo.tracking import SingleTargetModel, Start, TrackingModel
 from pacetomo.upkeep import Upkeep
 
@@ -221,7 +222,7 @@ def _choose_run(scope: Microscope, files: AreaFiles) -> tuple[int | None, Interr
         return next(number for number in itertools.count(1) if not files.journal(number).exists()), None
     newest = max(runs)
     before = read_interrupted(files, newest, scope.wait)
-    if not before.state.is_finished:
+    if not before.is_over:
         return newest, before
     text = f"{files.root} has been acquired ({runs[newest].name} is finished)"
     if (
@@ -304,11 +305,13 @@ class _Run:
         with self._noting_the_end():
             job = self._job
             taken = taken_so_far(job, self._scope.wait)
-            for text in taken.others:
+            for text in (*taken.others, *([] if before.trouble is None else [before.trouble])):
                 self._notes.warn(text)
             prepared = prepared_again(job, before)
             books = self._open_books(state_to_go_on_with(job, before))
-            model = make_model(job, prepared.starts, prepared.start_tilt_deg)
+            # Also of targets that are left out from here on: the model has learnt from them.
+            starts = prepared.starts if before.origin is None else before.origin.starts
+            model = make_model(job, starts, prepared.start_tilt_deg)
             recall(model, before.lines)
             if before.origin is None:
                 put_back(model, before, prepared.starts)
@@ -342,8 +345,10 @@ class _Run:
             preview = [shot.mean_counts, shot.exposure_s, shot.dose_e_per_a2, list(shot.field_um)]
         options = {
             **model_options(self._job),
+            "start_deg": self._job.start_tilt_deg,
             "stage_um": list(self._scope.stage_um()),
             "focus_um": {str(number): focus for number, focus in prepared.focus_um.items()},
+            "spent_e_per_a2": {str(number): dose for number, dose in prepared.dose_e_per_a2.items()},
             "preview": preview,
         }
         return Origin(prepared.starts, prepared.start_tilt_deg, options)
@@ -392,7 +397,7 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     planned = len(job.plan)
     if books.taken == 0:
         raise ScopeError("not one image could be taken: the warnings above say why")
-    if books.taken < planned and books.has_failed:
+    if books.has_failed and (books.taken < planned or lacks_tiles(job, books)):
         text = f"{books.taken} of {planned} images"
         scope.tell(f"{job.files.root}: incomplete, {text}; the warnings above say why", Level.WARNING)
         return "incomplete", text

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pacetomo.errors import PaceError
+from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.run_file import write_run
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
@@ -112,6 +112,15 @@ class Books:
         """Dose of all Record images of a target so far."""
         target = self.state.numbered(number)
         return max((side.dose_e_per_a2 for side in (target.up, target.down) if side is not None), default=0.0)
+
+    def present(self) -> str | None:
+        """What the present image is, so that one exposed after this can be told from it; None if that is not known."""
+        try:
+            image = self._scope.present_image()
+        except ScopeError as err:
+            self.warn(f"the image before this one cannot be told from it ({err})")
+            return None
+        return "" if image is None else image.identity
 
     # what happened
 

@@ -17,7 +17,13 @@ def jumping(at_tilt, shift_um, when="before"):
     """Lets the stage jump at the so-manieth tilt of the run."""
 
     def prepare(session):
-        fault = {"kind": "stage_jump", "command": "TiltTo", "call": at_tilt, "shift_um": shift_um, "when": when}
+        fault = {
+            "kind": "stage_jump",
+            "command": "TiltTo",
+            "call": at_tilt,
+            "shift_um": shift_um,
+            "when": when,
+        }
         session.inject(FaultPlan((fault_from(fault),)))
 
     return prepare
@@ -62,9 +68,7 @@ def test_without_looking_the_same_jump_loses_them(tmp_path):
 
 
 def test_view_images_are_kept_with_where_the_target_lies_in_them(tmp_path):
-    acquire_on(
-        tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 3, prepare=jumping(7, [0.9, 0.2, 0.0]), **SHORT
-    )
+    acquire_on(tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 3, prepare=jumping(7, [0.9, 0.2, 0.0]), **SHORT)
     path = next(tmp_path.glob("*_ts_001_view.mrc"))
     images = read_mdoc(path.with_name(path.name + ".mdoc")).images
     assert len(images) == 1 + len(looks(tmp_path))
@@ -76,14 +80,14 @@ def test_view_images_are_kept_with_where_the_target_lies_in_them(tmp_path):
 
 @pytest.mark.parametrize("settings", [{"trackTwice": "never"}, {"tracker": "single"}])
 def test_who_does_not_want_to_look_takes_no_view_image(tmp_path, settings):
-    acquire_on(tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 2, **{**SHORT, "maxTilt": 3, "minTilt": -3, **settings})
+    acquire_on(
+        tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 2, **{**SHORT, "maxTilt": 3, "minTilt": -3, **settings}
+    )
     assert not list(tmp_path.glob("*_view.mrc")) or not list(tmp_path.glob("*_ts_*_view.mrc"))
 
 
 def test_looking_costs_all_targets_its_dose_and_next_to_nothing(tmp_path):
-    acquire_on(
-        tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 3, prepare=jumping(7, [0.9, 0.2, 0.0]), **SHORT
-    )
+    acquire_on(tmp_path, LamellaSpec(), KRIOS, KRIOS_SCOPE, 3, prepare=jumping(7, [0.9, 0.2, 0.0]), **SHORT)
     exposed = [line for line in journal_of(area_of(tmp_path)) if line["event"] == "exposed"]
     records = len({line["tilt_deg"] for line in exposed})
     for number in (1, 2, 3):
