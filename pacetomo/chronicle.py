@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from pacetomo import ctf
@@ -75,6 +76,7 @@ class Chronicle:
         self._books = books
         self._taking = taking
         self._is_extended = is_extended
+        self._told: dict[int, tuple[Exposure, bool]] = {}
 
     def annotate(
         self,
@@ -149,6 +151,20 @@ class Chronicle:
             prior_dose_e_per_a2=before_e_per_a2,
         )
         self._scope.tell(compared.sentence(exposure.target, exposure.tilt_deg), Level.DETAIL)
+        self._told[exposure.target] = (exposure, compared.believed)
+
+    def tilt_done(self, believed: Mapping[int, bool]) -> None:
+        """Write down which alignments of the tilt that is over are judged otherwise after all, by target."""
+        for target, (exposure, told) in self._told.items():
+            now = believed.get(target, told)
+            if now is not told:
+                is_or_not = "is" if now else "is not"
+                self._scope.tell(
+                    f"Target {target} at {exposure.tilt_deg:g}°: its alignment {is_or_not} believed after all",
+                    Level.DETAIL,
+                )
+                self._books.note("judged", **_where(exposure), believed=now)
+        self._told = {}
 
 
 def _where(exposure: Exposure) -> dict[str, object]:

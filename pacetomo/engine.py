@@ -145,6 +145,7 @@ class Acquisition:
             if branch is Branch.START:
                 self._refine_geometry()
                 self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
+            self._chronicle.tilt_done(self._model.believed())
             self._findings.tell(self._model.findings())
             forecast.tilt_done(exposures)
 

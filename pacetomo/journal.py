@@ -9,6 +9,8 @@ should have, by the tracking model, with standard deviations (x, y); ``accepted`
 ``believed`` that the model took it up, as far as it could tell then. ``ctf_defocus_um`` is the fitted defocus (null
 without one), ``wanted_um`` the one aimed for, ``sigma_defocus_um`` the standard deviation of the one about the other.
 
+``judged`` changes ``believed`` of an image of the tilt that is over, for what other targets have shown since.
+
 ``finding`` is what the tracking model has found out about the session (`pacetomo.tracking.Finding`): ``name``,
 ``value`` with its standard error ``sigma`` and ``unit``, ``cause`` and ``cure`` in words, and ``target``, ``tilt_deg``
 and ``branch`` where it concerns only one, else null. It stands in place of an earlier one of the same name and place.

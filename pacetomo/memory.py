@@ -69,6 +69,10 @@ class RememberingModel:
         """As the model's."""
         return self._model.doubts(target, tilt_deg, branch, residual_um)
 
+    def believed(self) -> Mapping[int, bool]:
+        """As the model's."""
+        return self._model.believed()
+
     def findings(self) -> tuple[Finding, ...]:
         """As the model's."""
         return self._model.findings()

@@ -205,6 +205,9 @@ class TrackingModel(Protocol):
         Whether its alignment, if there was one, is believed so far.
         """
 
+    def believed(self) -> Mapping[int, bool]:
+        """Whether the latest alignment of each target at the present tilt is believed, by all seen there so far."""
+
     def findings(self) -> tuple[Finding, ...]:
         """What has been found out about the session beyond doubt, and should be told."""
 
@@ -383,6 +386,10 @@ class SingleTargetModel:
                 track = self._moved(seen.target, branch, found, seen.tilt_deg)
             self._tracks[seen.target, branch] = track
         return seen.residual_um is not None
+
+    def believed(self) -> Mapping[int, bool]:
+        """No second thoughts."""
+        return {}
 
     def findings(self) -> tuple[Finding, ...]:
         """Nothing: a target by itself tells no cause from another."""

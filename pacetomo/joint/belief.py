@@ -453,3 +453,8 @@ class Belief:
                 is_good = believed and image.residual_um is not None
                 known[image.target] = (*known.get(image.target, ()), is_good)
         return known
+
+    def verdicts(self) -> dict[int, bool]:
+        """Whether the latest alignment of each target at the present tilt is believed."""
+        aligned = zip(self._taken, self._believed)
+        return {taken.image.target: good for taken, good in aligned if taken.image.residual_um is not None}

@@ -159,6 +159,10 @@ class JointModel:
         self._write_down(seen, found)
         return believed and seen.residual_um is not None
 
+    def believed(self) -> Mapping[int, bool]:
+        """Whether the latest alignment of each target at the present tilt is believed, by all seen there so far."""
+        return self._belief.verdicts()
+
     def findings(self) -> tuple[Finding, ...]:
         """What the belief holds beyond doubt of axis, sample plane, stage and targets."""
         return findings(self._belief, self._plane)

@@ -11,6 +11,9 @@ from pacetomo.joint.rows import SIDES, x_prior, yz_prior
 from pacetomo.joint.star import Floats, Star
 from pacetomo.schemes import Branch
 
+CAUTION = 0.85
+"""Share of the usual smooth motion that is reckoned with in any case where motion may be mistaken for the axis."""
+
 
 class Stars(NamedTuple):
     """What is believed of x, and of y and z."""
@@ -118,13 +121,13 @@ class Motion:
         return tuple(self._focus_slips)
 
     def cautious(self, stars: Stars) -> Stars:
-        """Stars under a prior whose smooth motion is at least the usual one.
+        """Stars under a prior whose smooth motion is not much smaller than the usual one.
 
         Scales found from the evidence make what moves like the axis or the height, but is the stage's own, look
         smaller than it may be.
         """
         careful = {
-            axis: scales._replace(smooth_um=max(scales.smooth_um, USUAL[axis].smooth_um))
+            axis: scales._replace(smooth_um=max(scales.smooth_um, CAUTION * USUAL[axis].smooth_um))
             for axis, scales in self.scales.items()
         }
         wary = stars.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -30,7 +30,7 @@ NOT_BELIEVED = "#d55e00"
 
 _ROW_IN = 1.02
 _TRACKING_IN = 1.35
-_HEAD_IN = 0.78
+_HEAD_IN = 0.66
 _FOOT_IN = 0.52
 _APART_IN = 0.24
 _TITLES = ("x: along the tilt axis (nm)", "y: across it (nm)", "fitted less wanted defocus (µm)")
@@ -115,11 +115,11 @@ def predicted_figure(series: Sequence[Series]) -> Figure:
     apart_in = _APART_IN if len(shown) > 1 and shown[0].tracking else 0.0
     height_in = _HEAD_IN + sum(heights) + apart_in + _FOOT_IN
     fig = Figure(figsize=(WIDTH_IN, height_in))
-    left, right, between = 0.095, 0.985, 0.045
+    left, right, between = 0.12, 0.985, 0.045
     width = (right - left - between * (columns - 1)) / columns
     top_in = height_in - _HEAD_IN
+    limits = [_limits(shown, data, column) for column in range(columns)]
     for row, (entry, row_in) in enumerate(zip(shown, heights)):
-        alike = [other for other in shown if other.tracking == entry.tracking]
         for column in range(columns):
             box = (
                 left + column * (width + between),
@@ -128,7 +128,7 @@ def predicted_figure(series: Sequence[Series]) -> Figure:
                 (row_in - 0.14) / height_in,
             )
             ax = fig.add_axes(box)
-            _draw(ax, data[entry.number][column], _limit([data[other.number][column] for other in alike]))
+            _draw(ax, data[entry.number][column], limits[column][entry.number])
             _label(ax, entry, column, is_first=row == 0, is_last=row == len(shown) - 1)
         top_in -= row_in + (apart_in if row == 0 else 0.0)
     if shown:
@@ -152,13 +152,23 @@ def _misfit(series: Series) -> float:
     return float(np.mean(apart)) if apart else 0.0
 
 
-def _limit(columns: Sequence[Sequence[Measured]]) -> float:
-    """Half height of a panel: all bands and believed values but the farthest few."""
-    reach = [abs(one.expected) + SIGMAS * one.sigma for column in columns for one in column]
-    reach += [
-        abs(one.value) for column in columns for one in column if one.believed and math.isfinite(one.value)
-    ]
-    return 1.15 * float(np.percentile(reach, 98)) if reach else 1.0
+def _limits(
+    shown: Sequence[Series], data: Mapping[int, Sequence[Sequence[Measured]]], column: int
+) -> dict[int, float]:
+    """Half heights of the panels: the same for all targets that have no need of a larger one."""
+    own = {entry.number: _reach(data[entry.number][column]) for entry in shown}
+    usual = float(np.median([own[entry.number] for entry in shown if not entry.tracking] or [0.0]))
+    return {
+        entry.number: own[entry.number] if entry.tracking else max(own[entry.number], usual)
+        for entry in shown
+    }
+
+
+def _reach(values: Sequence[Measured]) -> float:
+    """How far bands and believed values of a target reach, but for the farthest few."""
+    reach = [abs(one.expected) + SIGMAS * one.sigma for one in values]
+    reach += [abs(one.value) for one in values if one.believed and math.isfinite(one.value)]
+    return 1.15 * float(np.percentile(reach, 96)) if reach else 1.0
 
 
 def _draw(ax: Axes, values: Sequence[Measured], limit: float) -> None:
@@ -210,8 +220,8 @@ def _label(ax: Axes, entry: Series, column: int, *, is_first: bool, is_last: boo
         ax.set_xlabel("tilt (°)", labelpad=1)
     if column == 0:
         name = f"{entry.number}\ntracking" if entry.tracking else str(entry.number)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6, weight="bold")
-        ax.yaxis.set_label_coords(-0.125, 0.5)
+        place = ax.get_position()
+        ax.figure.text(0.008, place.y0 + place.height / 2, name, va="center", weight="bold")
 
 
 def _legend(fig: Figure, top: float) -> None:
@@ -229,8 +239,10 @@ def _legend(fig: Figure, top: float) -> None:
     fig.legend(
         handles=handles,
         loc="upper center",
-        bbox_to_anchor=(0.54, top),
+        bbox_to_anchor=(0.5, top),
         ncol=6,
-        columnspacing=1.3,
+        columnspacing=1.2,
         handletextpad=0.4,
+        handlelength=1.6,
+        fontsize=9.5,
     )

@@ -336,6 +336,12 @@ class _Reader:
             )
         )
 
+    def judged(self, line: Line, t_s: float) -> None:
+        number = line.integer("number")
+        for place, image in enumerate(self.images):
+            if image.number == number:
+                self.images[place] = replace(image, believed=line.flag("believed"))
+
     def note(self, line: Line, t_s: float) -> None:
         kind = line.text("event")
         text = line.text("reason" if kind == "skip" else "text")
@@ -364,6 +370,7 @@ _HANDLERS: dict[str, Callable[[_Reader, Line, float], None]] = {
     "tilt": _Reader.tilt,
     "expose": _Reader.expose,
     "exposed": _Reader.exposed,
+    "judged": _Reader.judged,
     "skip": _Reader.note,
     "warning": _Reader.note,
     "error": _Reader.note,

@@ -68,7 +68,7 @@ class Unpredicting:
         return getattr(self.model, name)
 
     def search_region(self, *_):
-        return XY(0.0, 0.0), XY(1.0, 1.0)
+        return XY(0.0, 0.0), XY(1.0, 1.0), None
 
 
 @given(seed=seeds, order=st.permutations(range(1, 10)))

@@ -39,7 +39,8 @@ def dose_symmetric(start_deg: float, step_deg: float, reach: int) -> list[tuple[
 class Invented:
     """A run of targets on a plane of pretilt 10 degrees, written event by event."""
 
-    def __init__(self, targets: int, reach: int, seed: int = 1) -> None:
+    def __init__(self, targets: int, reach: int, seed: int = 1, predicts: bool = False) -> None:
+        self.predicts = predicts
         self.rng = np.random.default_rng(seed)
         self.tilts = dose_symmetric(10.0, 3.0, reach)
         self.clock_s = 100.0
@@ -127,8 +128,19 @@ class Invented:
         self.sections[place] += 1
         self.clock_s += 5.5
         z0 = 0.3 * math.sin(math.radians(2 * tilt)) + 0.05 * number + (0.2 if branch == "down" else 0.0)
+        predictions = {}
+        if self.predicts:
+            predictions = {
+                "believed": True,
+                "expected_nm": [2.0, -3.0],
+                "sigma_nm": [12 + abs(tilt) / 3] * 2,
+                "wanted_um": -4.0,
+                "sigma_defocus_um": 0.1,
+                "ctf_defocus_um": shot["defocus_um"],
+            }
         self.note("exposed", number=plan_number, target=number, tilt_deg=tilt, branch=branch, section=section,
                   residual_nm=[float(value) for value in residual + self.rng.normal(0, 5, 2)], accepted=True,
+                  **predictions,
                   shift_um=target["shift_um"], z0_um=z0, focus_um=0.1, mean_counts=200.0, dose_e_per_a2=3.0,
                   prior_dose_e_per_a2=3.0 * section, own_s=0.004)  # fmt: skip
 
@@ -173,9 +185,13 @@ def write_stacks(folder: Path, run: Invented, size: tuple[int, int]) -> None:
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., FakeRun]:
     def make(
-        targets: int = 3, reach: int = 2, size: tuple[int, int] | None = (96, 128), stops: int | None = None
+        targets: int = 3,
+        reach: int = 2,
+        size: tuple[int, int] | None = (96, 128),
+        stops: int | None = None,
+        predicts: bool = False,
     ) -> FakeRun:
-        run = Invented(targets, reach)
+        run = Invented(targets, reach, predicts=predicts)
         run.start()
         run.acquire(len(run.tilts) if stops is None else stops)
         if stops is None:

@@ -9,7 +9,7 @@ import pytest
 from pacetomo.errors import PaceError
 from pacetomo.report import read_journal, read_truth, write_report
 from pacetomo.report.page_style import CAPTIONS
-from pacetomo.report.records import Note, RunEnd, RunLog, Setting
+from pacetomo.report.records import Note, NotedFinding, RunEnd, RunLog, Setting
 from pacetomo.report.truth import TruthLog
 
 
@@ -57,7 +57,8 @@ def test_the_page_holds_every_figure_and_needs_nothing_else(make_run, tmp_path):
     assert path == tmp_path / "out" / "report.html"
     page = outline(path)
     assert page.ids == [
-        "summary", "sample", "residual", "eucentric", "defocus", "timeline", "dose", "contact", "notes", "settings",
+        "findings", "summary", "sample", "residual", "predicted", "eucentric", "defocus", "timeline", "dose",
+        "contact", "notes", "settings",
     ]  # fmt: skip
     assert set(page.ids) == set(CAPTIONS)
     assert len(page.images) == 6 + 2 * 3
@@ -104,6 +105,7 @@ def test_everything_foreign_is_escaped(make_run, tmp_path):
     targets = tuple(dataclasses.replace(target, series=evil) for target in log.targets)
     path = report_of(
         run, tmp_path, area=evil, version=evil, target_file=evil, targets=targets, end=RunEnd(evil, evil),
+        findings=(NotedFinding(1.0, evil, 1.0, 1.0, evil, evil, evil),),
         notes=(Note("skip", 1.0, evil, 1, 3.0), Note(evil, 1.0, evil, None, 3.0)),
         settings=(Setting(evil, evil, evil), Setting("a", [evil], evil)),
         steps=tuple(dataclasses.replace(step, name=evil) for step in log.steps),
@@ -158,3 +160,25 @@ def test_a_place_that_cannot_be_written_is_named(make_run, tmp_path):
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     with pytest.raises(PaceError, match="report"):
         report_of(make_run(targets=1, reach=1, size=None), tmp_path / "file" / "report.html")
+
+
+FOUND = NotedFinding(5.0, "axis", 0.6, 0.1, "µm", "the axis is <elsewhere>", "add +0.60 µm")
+
+
+def test_findings_are_told_with_cause_and_cure(make_run, tmp_path):
+    run = make_run(targets=2, reach=1, size=None)
+    path = report_of(run, tmp_path, findings=(FOUND,))
+    text = " ".join(outline(path).text)
+    assert "The axis is <elsewhere>" in text and "Add +0.60 µm" in text
+    assert "<elsewhere>" not in path.read_text(encoding="utf-8")
+
+
+def test_predictions_are_drawn_where_the_journal_has_them(make_run, tmp_path):
+    page = outline(report_of(make_run(targets=2, reach=2, predicts=True), tmp_path))
+    assert len(page.images) == 7 + 2 * 3
+    assert any("of 16 measured residuals lie within 2 sigma" in text for text in page.text)
+
+
+def test_an_older_journal_says_that_it_has_none(make_run, tmp_path):
+    page = outline(report_of(make_run(targets=2, reach=2), tmp_path))
+    assert "The journal does not tell what was expected." in page.text

@@ -110,6 +110,55 @@ def test_notes_keep_kind_text_and_place(tmp_path):
     assert log.notes[3].kind == "error"
 
 
+IMAGE = '{"event": "exposed", "t_s": 1, "number": 4, "target": 2, "section": 1, "residual_nm": [3, -4]'
+
+
+def test_what_was_expected_of_an_image(tmp_path):
+    keys = ', "accepted": true, "believed": false, "expected_nm": [1, 2], "sigma_nm": [5, 6]'
+    focus = ', "ctf_defocus_um": -4.9, "wanted_um": -5, "sigma_defocus_um": 0.2}\n'
+    (image,) = journal(tmp_path, IMAGE + keys + focus).images
+    assert (image.expected_nm, image.sigma_nm, image.believed) == (XY(1.0, 2.0), XY(5.0, 6.0), False)
+    assert (image.fitted_um, image.wanted_um, image.sigma_defocus_um) == (-4.9, -5.0, 0.2)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_an_older_journal_believes_what_was_accepted(tmp_path, accepted):
+    (image,) = journal(tmp_path, IMAGE + f', "accepted": {str(accepted).lower()}}}\n').images
+    assert image.believed is accepted
+    assert math.isnan(image.sigma_nm.x) and math.isnan(image.sigma_defocus_um)
+
+
+def test_second_thoughts_count(tmp_path):
+    lines = (
+        IMAGE
+        + ', "accepted": true, "believed": true}\n'
+        + IMAGE.replace("4,", "5,", 1)
+        + ', "accepted": true}\n'
+    )
+    log = journal(
+        tmp_path, lines + '{"event": "judged", "t_s": 2, "number": 4, "target": 2, "believed": false}\n'
+    )
+    assert [(image.number, image.believed) for image in log.images] == [(4, False), (5, True)]
+
+
+def test_the_latest_finding_of_each_place_counts(tmp_path):
+    def line(name, value, tilt="null"):
+        return (
+            f'{{"event": "finding", "t_s": 3, "name": "{name}", "value": {value}, "sigma": 0.1, "unit": "µm", '
+            f'"cause": "c", "cure": "d", "target": null, "tilt_deg": {tilt}, "branch": null}}\n'
+        )
+
+    log = journal(
+        tmp_path, line("axis", 0.5) + line("slip", 0.3, 12) + line("slip", 0.4, 15) + line("axis", 0.9)
+    )
+    assert [(found.name, found.value) for found in log.findings] == [
+        ("axis", 0.9),
+        ("slip", 0.3),
+        ("slip", 0.4),
+    ]
+    assert (log.findings[0].unit, log.findings[0].cause, log.findings[0].cure) == ("µm", "c", "d")
+
+
 def test_unknown_events_and_keys_are_ignored(tmp_path):
     assert journal(tmp_path, '{"event": "news", "t_s": 1}\n{"event": 7}\n{}\n').images == ()
     assert journal(tmp_path, HEAD.replace('"t_s"', '"colour": {}, "t_s"')).area == "lam"
