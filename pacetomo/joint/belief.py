@@ -19,9 +19,18 @@ from pacetomo.joint.adaptation import (
     NoiseScale,
     Scatter,
 )
-from pacetomo.joint.consensus import FALSE_PEAK, GATE, Deviations, doubt_after, huber_factor, judge
+from pacetomo.joint.consensus import (
+    FALSE_PEAK,
+    GATE,
+    Deviations,
+    Verdict,
+    doubt_after,
+    huber_factor,
+    judge,
+)
 from pacetomo.joint.motion import Motion, Stars
 from pacetomo.joint.priors import SLIP_UM
+from pacetomo.joint.profile import StageProfile
 from pacetomo.joint.rows import OWN_D, OWN_E, Geometry, Moment, own_spread
 from pacetomo.joint.star import Floats, Ray, Row, Star
 from pacetomo.schemes import Branch
@@ -34,6 +43,9 @@ KEPT_UM = 0.06
 
 Going back to the Preview's place would set the first image, which has seen the least dose, apart from all others.
 """
+
+PROFILE_MARGIN = 5.0
+"""A stage profile under which everything measured is less probable by exp(-5) than without one is dropped."""
 
 FOCUS_SLIP_UM = 0.5
 AGREE_UM = 0.5
@@ -77,12 +89,16 @@ class Belief:
     geometry : Geometry
     level_deg : float
         Tilt at which the sample is level across the axis; noise grows away from it.
+    profile : StageProfile, optional
+        What is known of the stage's motion beforehand.
     """
 
-    def __init__(self, geometry: Geometry, level_deg: float) -> None:
+    def __init__(self, geometry: Geometry, level_deg: float, profile: StageProfile | None = None) -> None:
         self.geometry = geometry
         self.noise = NoiseScale(level_deg)
-        self.motion = Motion(geometry.start_tilt_deg)
+        self.motion = Motion(geometry.start_tilt_deg, profile)
+        self.dropped_profile: str | None = None
+        self._advantage = 0.0
         self.tilt_deg, self.branch = geometry.start_tilt_deg, Branch.START
         self._moved = XY(0.0, 0.0)
         self._doubt: dict[int, float] = {}
@@ -191,6 +207,11 @@ class Belief:
             self._reconsider()
         return self._believed[-1]
 
+    @property
+    def contradicts_latest(self) -> bool:
+        """Whether the latest image does not fit: its alignment is not believed, or the stage must have slipped."""
+        return bool(self._believed) and (not self._believed[-1] or self.motion.has_slipped)
+
     def moved(self, shift_um: XY, sigma_um: float) -> None:
         """All targets are seen elsewhere from the next tilt on, by so much with such an uncertainty."""
         self._moved = self._moved.plus(shift_um)
@@ -291,18 +312,18 @@ class Belief:
     def _reconsider(self) -> None:
         """Find the most probable account of the tilt so far; go through it again if that is another one."""
         aligned = [n for n, taken in enumerate(self._taken) if taken.image.residual_um is not None]
-        x, y = self._scatter(aligned, self._before)
-        doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
-        scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
-        verdict = judge(
-            Deviations(
-                np.stack([x.apart, y.apart], axis=1), x.predicted, y.predicted, x.noise_um2 * scale**2, doubt
-            )
-        )
+        verdict, had_profile = self._judge(aligned, self._before), self.motion.profile is not None
+        if had_profile:
+            verdict = self._doubt_profile(aligned, verdict)
         believed = [False] * len(self._taken)
         for n, value in zip(aligned, verdict.believed):
             believed[n] = value
-        if believed == self._believed and self.motion.has_slipped == verdict.slipped:
+        has_profile = self.motion.profile is not None
+        if (
+            believed == self._believed
+            and self.motion.has_slipped == verdict.slipped
+            and has_profile == had_profile
+        ):
             return
         self.motion.slip(SLIP_UM if verdict.slipped else None)
         self._stars = self._before.copy()
@@ -311,6 +332,37 @@ class Belief:
         for taken, value in zip(self._taken, believed):
             self._absorb(taken, value)
             self._absorb_defocus(taken)
+
+    def _judge(self, aligned: Sequence[int], before: Stars) -> Verdict:
+        """Most probable account of some of the tilt's images, for a belief at its begin."""
+        x, y = self._scatter(aligned, before)
+        doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
+        scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
+        apart = np.stack([x.apart, y.apart], axis=1)
+        return judge(Deviations(apart, x.predicted, y.predicted, x.noise_um2 * scale**2, doubt))
+
+    def _doubt_profile(self, aligned: Sequence[int], verdict: Verdict) -> Verdict:
+        """Drop the profile if this tilt speaks against it, and all measurements together do; the verdict that holds.
+
+        Best accounts are compared, so that a false correlation, which no prior explains, speaks against none.
+        """
+        before = self._before.copy()
+        self.motion.resolve(before, without_profile=True)
+        without = self._judge(aligned, before)
+        advantage = self._advantage + verdict.score - without.score
+        if advantage >= -PROFILE_MARGIN:
+            return verdict
+        self._drop_profile(advantage)
+        self._before = before
+        return without
+
+    def _drop_profile(self, advantage: float) -> None:
+        self.motion.drop_profile()
+        self._ahead = None
+        self.dropped_profile = (
+            f"the stage profile is not used any more: after {len(self.motion.stops)} tilts, "
+            f"all that was measured is e^{-advantage:.0f} times as probable without it"
+        )
 
     def _settle(self) -> None:
         """Learn scales, noise and whom to doubt from the tilt that has ended."""
@@ -327,6 +379,10 @@ class Belief:
             if len(believed_ones) > 1:
                 self.noise.learn(list(self._scatter(believed_ones, before)))
             self.motion.step_scales(self._stars)
+            if self.motion.profile is not None:
+                self._advantage = self.motion.advantage(self._stars)
+                if self._advantage < -PROFILE_MARGIN:
+                    self._drop_profile(self._advantage)
         self._taken, self._believed = [], []
 
     def _scatter(self, chosen: Sequence[int], stars: Stars) -> tuple[Scatter, Scatter]:

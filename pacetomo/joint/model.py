@@ -11,6 +11,7 @@ from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
 from pacetomo.joint.belief import Belief, Image
+from pacetomo.joint.profile import StageProfile
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Aim, Move, Observation, Region, Start, TrackRecord
@@ -33,10 +34,12 @@ class JointModel:
         The plane that the starts' heights were taken from; tells at which tilt images are best.
     data_points : int
         How many of the latest moves of a target are exported.
+    profile : StageProfile, optional
+        What past series have shown of the stage. It is dropped when measurements speak against it.
 
     Notes
     -----
-    The state is a function of what the model was told, in that order. `memory` gives this as lines of text, and
+    The state is a function of what the model was made with and was told, in that order. `memory` gives this as lines of text, and
     `remember` puts it back, bit for bit.
     """
 
@@ -48,9 +51,10 @@ class JointModel:
         tracking_target: int = 1,
         plane: Optional[SamplePlane] = None,  # noqa: UP045
         data_points: int = 4,
+        profile: Optional[StageProfile] = None,  # noqa: UP045
     ) -> None:
         level_deg = -math.degrees(math.atan((plane or SamplePlane()).slopes().y))
-        self._belief = Belief(Geometry(starts, start_tilt_deg, tracking_target), level_deg)
+        self._belief = Belief(Geometry(starts, start_tilt_deg, tracking_target), level_deg, profile)
         self._start_tilt_deg = start_tilt_deg
         self._data_points = data_points
         self._rises_um = dict.fromkeys(starts, 0.0)
@@ -68,6 +72,16 @@ class JointModel:
     def memory(self) -> tuple[str, ...]:
         """Everything the model was told, a line each; grows at its end only."""
         return tuple(self._memory)
+
+    @property
+    def dropped_profile(self) -> str | None:
+        """Why the stage profile is not used any more, a sentence; None while it is, and where there was none."""
+        return self._belief.dropped_profile
+
+    @property
+    def contradicts_latest(self) -> bool:
+        """Whether the latest image does not fit the others: a false alignment, or a stage that has slipped."""
+        return self._belief.contradicts_latest
 
     def remember(self, lines: Iterable[str]) -> None:
         """Bring a fresh model to where another one was whose `memory` this is.

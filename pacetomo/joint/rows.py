@@ -40,6 +40,10 @@ FOUND_UM = 0.02
 NOT_FOUND_UM = 0.10
 """Error of a start position that an image has shown, and of one that only geometry gives."""
 
+X_PER_STOP = 1
+YZ_PER_STOP = 2
+"""Columns of a stop."""
+
 OWN_D, OWN_ROUGH = 0, 3
 OWN_E = {Branch.UP: 1, Branch.DOWN: 2}
 SIDES = {Branch.START: 0, Branch.UP: 1, Branch.DOWN: -1}
