@@ -123,7 +123,7 @@ class Memory:
     def __init__(self, samples: Sequence[Samples], habit: Habit) -> None:
         self._repeats = habit.repeats
         self._places = places_of(samples)
-        covariance = repeating_covariance(self._places, self._places, habit.repeats)
+        covariance = repeating_parts(self._places, self._places).scaled(habit.repeats)
         covariance += block_diag(*(each.spread + motion_covariance(each.stops, [], habit.rest) for each in samples))
         self._root = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._root, True), np.concatenate([each.measured for each in samples]))
@@ -131,9 +131,9 @@ class Memory:
     def expect(self, start_tilt_deg: float, stops: Sequence[Stop]) -> Expected:
         """Mean and covariance of the part that repeats, at stops."""
         there = _places(start_tilt_deg, stops)
-        across = repeating_covariance(self._places, there, self._repeats)
+        across = repeating_parts(self._places, there).scaled(self._repeats)
         known = solve_triangular(self._root, across, lower=True)
-        covariance = repeating_covariance(there, there, self._repeats) - known.T @ known
+        covariance = repeating_parts(there, there).scaled(self._repeats) - known.T @ known
         return Expected(across.T @ self._weights, 0.5 * (covariance + covariance.T))
 
 
@@ -166,14 +166,28 @@ def _places(start_tilt_deg: float, stops: Sequence[Stop]) -> Places:
     )
 
 
-def repeating_covariance(one: Places, other: Places, repeats: Repeats) -> Floats:
-    """Prior covariance (n, m) of the part that repeats, between places (µm²)."""
+class RepeatingParts(NamedTuple):
+    """Prior covariance (n, m) of each summand of the part that repeats, at scales of 1, between places."""
+
+    smooth: Floats
+    swing: Floats
+    jump: Floats
+
+    def scaled(self, repeats: Repeats) -> Floats:
+        """Covariance at given scales (µm²)."""
+        covariance: Floats = sum(scale**2 * part for scale, part in zip(repeats, self))  # type: ignore[assignment]
+        return covariance
+
+
+def repeating_parts(one: Places, other: Places) -> RepeatingParts:
+    """Summands of the covariance between places."""
     same_side = one.side[:, None] == other.side[None, :]
     smooth = sum(share * _moved_alike(one, other, length_deg) for share, length_deg in SMOOTH)
-    covariance: Floats = repeats.smooth_um**2 * smooth * (1.0 + BRANCH_SHARE**2 * same_side)
-    covariance += repeats.swing_um**2 * _moved_alike(one, other, SWING_DEG) * same_side
-    covariance += repeats.jump_um**2 * np.outer(one.second, other.second) * same_side
-    return covariance
+    return RepeatingParts(
+        smooth * (1.0 + BRANCH_SHARE**2 * same_side),
+        _moved_alike(one, other, SWING_DEG) * same_side,
+        np.outer(one.second, other.second) * same_side,
+    )
 
 
 def _moved_alike(one: Places, other: Places, length_deg: float) -> Floats:

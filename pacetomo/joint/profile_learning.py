@@ -18,12 +18,12 @@ from pacetomo.joint.profile import (
     Score,
     StageProfile,
     places_of,
-    repeating_covariance,
+    repeating_parts,
 )
 from pacetomo.joint.star import Floats
 
-MOST_COURSES = 20
-"""Sessions that a profile is learnt from at most, the latest; with more, learning takes minutes."""
+MOST_COURSES = 12
+"""Sessions that a profile is learnt from at most, the latest; with more, learning takes too long between two areas."""
 
 LEAST_COURSES = 2
 LEAST_TILTS = 6
@@ -109,14 +109,13 @@ def _habit(logs: Floats, repeating: bool) -> Habit:
 
 def _evidence_of(samples: Sequence[Samples], repeating: bool) -> Callable[[Habit], float]:
     """Log-likelihood of all samples as a function of the scales."""
-    places = places_of(samples)
+    parts = repeating_parts(places_of(samples), places_of(samples)) if repeating else None
     measured = np.concatenate([each.measured for each in samples])
 
     def evidence(habit: Habit) -> float:
         blocks = [each.spread + motion_covariance(each.stops, [], habit.rest) for each in samples]
-        if repeating:
-            together = block_diag(*blocks) + repeating_covariance(places, places, habit.repeats)
-            return _log_likelihood(together, measured)
+        if parts is not None:
+            return _log_likelihood(block_diag(*blocks) + parts.scaled(habit.repeats), measured)
         return sum(_log_likelihood(block, each.measured) for block, each in zip(blocks, samples))
 
     return evidence
