@@ -120,7 +120,7 @@ def session(stage: str, scenario: Scenario, seed: int, tracker: str, folder: Pat
     world = make_world(scenario.sample, stage, seed, "kinematic", folder / "truth.jsonl")
     program = open_session(world, AreaFiles(folder / name), targets)
     if scenario.featureless:
-        _dim(world, scenario.featureless, [t.shift_um or XY(0, 0) for t in targets.targets])
+        _dim(world, round(scenario.featureless * len(targets.targets)))
     program.inject(FaultPlan(tuple(fault_from(fault) for fault in scenario.faults), seed))
     scope = SerialEMScope(make_module(program))
     try:
@@ -130,12 +130,16 @@ def session(stage: str, scenario: Scenario, seed: int, tracker: str, folder: Pat
     return read_truth(folder / "truth.jsonl", len(targets.targets))
 
 
-def _dim(world: World, share: float, places: Sequence[XY]) -> None:
-    """Take the contrast at high tilt from a share of the places, from the last one on."""
-    count = round(share * len(places))
-    x, y, _ = world.pose().centre_um
-    world._camera.__class__ = DimCamera
-    world._camera.places = tuple((x + place.x, y + place.y) for place in places[-count:])  # type: ignore[attr-defined]
+def _dim(world: World, count: int) -> None:
+    """Take the contrast at high tilt from the last `count` targets, where their references were taken."""
+    places = [
+        (event["sample_x_um"], event["sample_y_um"])
+        for event in world.truth.events
+        if event["event"] == "saved" and re.search(r"_tgt_\d+\.mrc$", event["file"])
+    ]
+    camera = world._camera
+    camera.__class__ = DimCamera
+    camera.places = tuple(places[-count:])  # type: ignore[attr-defined]
 
 
 def read_truth(path: Path, targets: int) -> Figures:

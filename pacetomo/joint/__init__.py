@@ -8,12 +8,13 @@ tracking target, and everything in µm, a target that is kept centred by image s
     y:  y_start + n0 (cos t - cos t_0) - z0 (sin t - sin t_0)                 what the geometry says
         + (a + B b)(cos phi - 1) - h sin phi                                  axis off by a (and B b), sample by h
         - g_i sin phi                                                         target higher than thought by g_i
-        - alpha X (cos t - cos t_0) + kappa dy + u_y(j) + v_y T + d_y,i
-    x:  x_start - beta dy + gamma Y (sin t - sin t_0) + u_x(j) + v_x T + d_x,i
+        - alpha X (cos t - cos t_0) + kappa dy + u_y(j) + c_y(j) exp(-s / tau) + v_y T + d_y,i
+    x:  x_start - beta dy + gamma Y (sin t - sin t_0) + u_x(j) + c_x(j) exp(-s / tau) + v_x T + d_x,i
     z:  rise by the geometry + (a + B b) sin phi + h (cos phi - 1) + g_i cos phi + f + u_z(j)
 
 where dy is the target's predicted displacement in y, T the minutes since the first image, u(j) the stage's own motion,
-common to all targets (zero at the start), and ``g_i = p X + q Y + r (X² + Y²) / R² + rough_i`` the error of the height
+common to all targets (zero at the start), c(j) what it still creeps by at the first image of the tilt, s the seconds
+since then, and ``g_i = p X + q Y + r (X² + Y²) / R² + rough_i`` the error of the height
 that pretilt and rotation give. These rows hold in the frame of the start tilt: a point (n, z) there moves to
 ``n cos phi - z sin phi`` and rises to ``z cos phi + n sin phi``, so an unknown height at the start changes y by
 -sin phi and the height by cos phi, whatever the start tilt is.

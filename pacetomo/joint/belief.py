@@ -123,12 +123,12 @@ class Belief:
 
         The one differs from the other by the error of the chain of alignments, which is part of the belief.
         """
-        if branch is Branch.START or self._is_here(tilt_deg, branch):
+        if branch is Branch.START or self.is_here(tilt_deg, branch):
             stars, stops = self._stars, len(self.motion.stops)
         else:
             stars, stops = self._looking_ahead(tilt_deg, branch), len(self.motion.stops) + 1
         stop = None if branch is Branch.START else stops - 1
-        at = Moment(tilt_deg, branch, stop, minutes)
+        at = Moment(tilt_deg, branch, stop, minutes, self._rest_s(minutes) if stars is self._stars else 0.0)
         x_row, yz_rows = (
             self.geometry.x_row(target, at, stops),
             self.geometry.yz_rows(target, at, stops),
@@ -162,7 +162,8 @@ class Belief:
         )  # with the height of all over the axis, without the error of the focus
         return float(self._stars.yz.expect(target, Row(common, row.own[1:])).mean[0])
 
-    def _is_here(self, tilt_deg: float, branch: Branch) -> bool:
+    def is_here(self, tilt_deg: float, branch: Branch) -> bool:
+        """Whether a tilt is the one being visited."""
         return branch is self.branch and abs(tilt_deg - self.tilt_deg) < 1e-3
 
     def _looking_ahead(self, tilt_deg: float, branch: Branch) -> Stars:
@@ -190,7 +191,9 @@ class Belief:
 
     def take(self, image: Image) -> bool:
         """Learn from an image at the present tilt; whether its alignment is believed."""
-        at = Moment(self.tilt_deg, self.branch, self._stop_number(), image.minutes)
+        at = Moment(
+            self.tilt_deg, self.branch, self._stop_number(), image.minutes, self._rest_s(image.minutes)
+        )
         shift, rise = self._predicted(image.target, self.tilt_deg)
         stops = len(self.motion.stops)
         taken = _Taken(
@@ -216,6 +219,10 @@ class Belief:
         """All targets are seen elsewhere from the next tilt on, by so much with such an uncertainty."""
         self._moved = self._moved.plus(shift_um)
         self.motion.move_all(sigma_um)
+
+    def _rest_s(self, minutes: float) -> float:
+        """Time since the first image of the present tilt."""
+        return 60.0 * (minutes - self._taken[0].image.minutes) if self._taken else 0.0
 
     def _stop_number(self) -> int | None:
         return None if self.branch is Branch.START else len(self.motion.stops) - 1

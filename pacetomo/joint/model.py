@@ -16,6 +16,9 @@ from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Aim, Move, Observation, Region, Start, TrackRecord
 
+LONGEST_PACE_S = 60.0
+"""Images farther apart than this have been interrupted."""
+
 _SAME_TILT_DEG = 1e-3
 
 
@@ -60,6 +63,7 @@ class JointModel:
         self._rises_um = dict.fromkeys(starts, 0.0)
         self._began_s: float | None = None
         self._clock_s = 0.0
+        self._pace_s = 0.0
         self._memory: list[str] = []
         self._records: dict[tuple[int, Branch], TrackRecord] = {}
         for target, start in starts.items():
@@ -105,7 +109,7 @@ class JointModel:
 
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Where the target is expected, from all that was seen of all targets."""
-        seen = self._belief.outlook(target, tilt_deg, branch, self._minutes(self._clock_s))
+        seen = self._belief.outlook(target, tilt_deg, branch, self._minutes(self._next_s()))
         self._rises_um[target] = seen.rise_um
         sigma = XY(math.sqrt(max(0.0, seen.variance_um2.x)), math.sqrt(max(0.0, seen.variance_um2.y)))
         return Aim(seen.shift_um, seen.rise_um, sigma, math.sqrt(max(0.0, seen.rise_variance_um2)))
@@ -115,7 +119,7 @@ class JointModel:
 
         It is not zero where the chain of alignments is believed to be off by something.
         """
-        minutes = self._minutes(self._clock_s)
+        minutes = self._minutes(self._next_s())
         true = self._belief.outlook(target, tilt_deg, branch, minutes)
         found = self._belief.outlook(target, tilt_deg, branch, minutes, as_found=True)
         x_um2, y_um2 = found.variance_um2
@@ -211,6 +215,9 @@ class JointModel:
     def _learn(self, seen: Observation, rise_um: float | None) -> None:
         if self._began_s is None:
             self._began_s = seen.time_s
+        is_next = self._belief.is_here(seen.tilt_deg, seen.branch)
+        if is_next and 0.0 < seen.time_s - self._clock_s < LONGEST_PACE_S:
+            self._pace_s = seen.time_s - self._clock_s
         self._clock_s = seen.time_s
         self._go_to(seen.tilt_deg, seen.branch)
         image = Image(seen.target, seen.applied_um, seen.residual_um, rise_um, self._minutes(seen.time_s))
@@ -243,6 +250,10 @@ class JointModel:
         at_start = branch is Branch.START and here.branch is branch
         if not at_start and not (here.branch is branch and abs(here.tilt_deg - tilt_deg) < _SAME_TILT_DEG):
             here.visit(tilt_deg, branch)
+
+    def _next_s(self) -> float:
+        """When the next image will be taken, if it takes as long as the latest at a tilt."""
+        return self._clock_s + self._pace_s
 
     def _minutes(self, time_s: float) -> float:
         return 0.0 if self._began_s is None else (time_s - self._began_s) / 60.0

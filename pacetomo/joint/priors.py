@@ -10,6 +10,9 @@ walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
 slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
 
+Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
+imaged; a stage that jitters more also creeps more.
+
 Lengths are µm, tilts degrees from the start tilt.
 """
 
@@ -30,6 +33,9 @@ SWING_DEG = 9.0
 
 BRANCH_SHARE = 0.4
 WALK_SHARE = 0.35
+CREEP_SHARE = 0.4
+"""Standard deviations of a step of the walk and of the creep, in terms of the jitter's."""
+
 CHANGE_FACTOR = 1.5
 JUMP_UM = 0.4
 SLIP_UM = 1.0
@@ -128,3 +134,8 @@ def _alike(phi_deg: Floats, length_deg: float) -> tuple[Floats, Floats]:
     alike: Floats = np.exp(-0.5 * ((phi_deg[:, None] - phi_deg[None, :]) / length_deg) ** 2)
     to_start: Floats = np.exp(-0.5 * (phi_deg / length_deg) ** 2)
     return alike, to_start
+
+
+def creep_covariance(stops: Sequence[Stop], scales: Scales) -> Floats:
+    """Prior covariance (stops, stops) of one axis' creep in µm²: each tilt for itself."""
+    return np.diag(np.full(len(stops), (CREEP_SHARE * scales.jitter_um) ** 2))

@@ -1,10 +1,10 @@
 """The rows of the equations: how a target's position and height depend on the unknowns.
 
-Two sets of unknowns, with a column for each and after them one or two for each stop away from the start tilt:
+Two sets of unknowns, with a column for each and after them two or three for each stop away from the start tilt:
 
-``x``   common: beta, gamma, drift velocity, start offset; u_x(j)
+``x``   common: beta, gamma, drift velocity, start offset; u_x(j), c_x(j)
         own: d, e on the upper branch, e on the lower branch
-``yz``  common: a, b, h, alpha, kappa, p, q, r, f, drift velocity, start offset; u_y(j), u_z(j)
+``yz``  common: a, b, h, alpha, kappa, p, q, r, f, drift velocity, start offset; u_y(j), u_z(j), c_y(j)
         own: d, e on the upper branch, e on the lower branch, rough
 
 Names, signs and units are those of the equations of `pacetomo.joint`: lengths in µm, drift in µm/min, alpha to q pure
@@ -21,7 +21,7 @@ import numpy as np
 
 from pacetomo.frames import XY
 from pacetomo.geometry import height_um, seen_y_um
-from pacetomo.joint.priors import Scales, Slip, Stop, motion_covariance
+from pacetomo.joint.priors import Scales, Slip, Stop, creep_covariance, motion_covariance
 from pacetomo.joint.star import Floats, Row
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Start
@@ -40,9 +40,12 @@ FOUND_UM = 0.02
 NOT_FOUND_UM = 0.10
 """Error of a start position that an image has shown, and of one that only geometry gives."""
 
-X_PER_STOP = 1
-YZ_PER_STOP = 2
-"""Columns of a stop."""
+CREEP_S = 20.0
+"""Time constant with which a stage comes to rest after a tilt."""
+
+X_PER_STOP = 2
+YZ_PER_STOP = 3
+"""Columns of a stop: its motion, and how much of it dies out; heights creep by less than can be measured."""
 
 OWN_D, OWN_ROUGH = 0, 3
 OWN_E = {Branch.UP: 1, Branch.DOWN: 2}
@@ -50,12 +53,16 @@ SIDES = {Branch.START: 0, Branch.UP: 1, Branch.DOWN: -1}
 
 
 class Moment(NamedTuple):
-    """When and where a row holds: tilt, branch, number of the stop (None at the start), minutes since the start."""
+    """When and where a row holds: tilt, branch, number of the stop (None at the start), minutes since the start.
+
+    `rest_s` is the time since the first image of the stop.
+    """
 
     tilt_deg: float
     branch: Branch
     stop: Optional[int]  # noqa: UP045 - evaluated at run time on Python 3.9
     minutes: float
+    rest_s: float = 0.0
 
 
 class Geometry:
@@ -93,11 +100,12 @@ class Geometry:
     def x_row(self, target: int, at: Moment, stops: int) -> Row:
         """Row of where the target is seen along the axis, less the prediction."""
         turned, start = self._turned(at.tilt_deg), self.starts[target]
-        common = np.zeros((1, X_SPREAD.size + stops))
+        common = np.zeros((1, X_SPREAD.size + X_PER_STOP * stops))
         dy = self.predicted(target, at.tilt_deg)[0].y - start.shift_um.y
         common[0, : X_SPREAD.size] = [-dy, self._place(target).y * turned.sine_change, at.minutes, 1.0]
         if at.stop is not None:
-            common[0, X_SPREAD.size + at.stop] = 1.0
+            first = X_SPREAD.size + X_PER_STOP * at.stop
+            common[0, first : first + 2] = [1.0, _creep(at)]
         return Row(common, np.array([[1.0, 0.0, 0.0]]))
 
     def yz_rows(self, target: int, at: Moment, stops: int) -> Row:
@@ -107,7 +115,7 @@ class Geometry:
         dy = self.predicted(target, at.tilt_deg)[0].y - self.starts[target].shift_um.y
         higher = np.array([place.x, place.y, self._square(target) / self._radius2_um2])
         axis_y, axis_z = cosine - 1.0, sine
-        common = np.zeros((2, YZ_SPREAD.size + 2 * stops))
+        common = np.zeros((2, YZ_SPREAD.size + YZ_PER_STOP * stops))
         common[0, :5] = [axis_y, side * axis_y, -sine, -place.x * turned.cosine_change, dy]
         common[0, 5:8] = -sine * higher
         common[0, 9:11] = [at.minutes, 1.0]
@@ -115,8 +123,9 @@ class Geometry:
         common[1, 5:8] = cosine * higher
         common[1, 8] = 1.0
         if at.stop is not None:
-            common[0, YZ_SPREAD.size + 2 * at.stop] = 1.0
-            common[1, YZ_SPREAD.size + 2 * at.stop + 1] = 1.0
+            first = YZ_SPREAD.size + YZ_PER_STOP * at.stop
+            common[0, [first, first + 2]] = [1.0, _creep(at)]
+            common[1, first + 1] = 1.0
         return Row(common, np.array([[1.0, 0.0, 0.0, -sine], [0.0, 0.0, 0.0, cosine]]))
 
     def _turned(self, tilt_deg: float) -> _Turned:
@@ -127,6 +136,11 @@ class Geometry:
             math.sin(now) - math.sin(begun),
             math.cos(now) - math.cos(begun),
         )
+
+
+def _creep(at: Moment) -> float:
+    """How much of a stop's creep is still to come, of what there was at its first image."""
+    return math.exp(-max(0.0, at.rest_s) / CREEP_S)
 
 
 class _Turned(NamedTuple):
@@ -140,10 +154,11 @@ class _Turned(NamedTuple):
 
 def x_prior(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scales) -> Floats:
     """Prior covariance of the common unknowns of x."""
-    count, size = X_SPREAD.size, X_SPREAD.size + len(stops)
+    count, size = X_SPREAD.size, X_SPREAD.size + X_PER_STOP * len(stops)
     prior = np.zeros((size, size))
     prior[:count, :count] = np.diag(X_SPREAD**2)
-    prior[count:, count:] = motion_covariance(stops, slips, scales)
+    prior[count::X_PER_STOP, count::X_PER_STOP] = motion_covariance(stops, slips, scales)
+    prior[count + 1 :: X_PER_STOP, count + 1 :: X_PER_STOP] = creep_covariance(stops, scales)
     return prior
 
 
@@ -151,11 +166,12 @@ def yz_prior(
     stops: Sequence[Stop], slips_y: Sequence[Slip], slips_z: Sequence[Slip], of_y: Scales, of_z: Scales
 ) -> Floats:
     """Prior covariance of the common unknowns of y and z."""
-    count, size = YZ_SPREAD.size, YZ_SPREAD.size + 2 * len(stops)
+    count, size = YZ_SPREAD.size, YZ_SPREAD.size + YZ_PER_STOP * len(stops)
     prior = np.zeros((size, size))
     prior[:count, :count] = np.diag(YZ_SPREAD**2)
-    prior[count::2, count::2] = motion_covariance(stops, slips_y, of_y)
-    prior[count + 1 :: 2, count + 1 :: 2] = motion_covariance(stops, slips_z, of_z)
+    prior[count::YZ_PER_STOP, count::YZ_PER_STOP] = motion_covariance(stops, slips_y, of_y)
+    prior[count + 1 :: YZ_PER_STOP, count + 1 :: YZ_PER_STOP] = motion_covariance(stops, slips_z, of_z)
+    prior[count + 2 :: YZ_PER_STOP, count + 2 :: YZ_PER_STOP] = creep_covariance(stops, of_y)
     return prior
 
 
