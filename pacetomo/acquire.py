@@ -19,6 +19,7 @@ from pacetomo.files.run_file import write_run
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
+from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
 from pacetomo.montage import tile_stacks
@@ -38,6 +39,7 @@ from pacetomo.settings import (
     read_settings_toml,
     resolve_settings,
 )
+from pacetomo.stage_profiles import load_profile, profile_path, told_series, update_profile
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
 from pacetomo.tracking import SingleTargetModel, TrackingModel
@@ -240,6 +242,9 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
     ended, said = "stopped", ""
     try:
         notes = Notes(scope, journal)
+        profile = load_profile(job, scope.wait)
+        if profile is not None:
+            notes.step("profile", f"Stage profile {job.settings.stageProfile}: {profile.describe()}")
         upkeep = Upkeep(scope, job.settings, notes)
         preparation = Preparation(scope, job, notes, upkeep)
         prepared = preparation.run(item)
@@ -249,8 +254,10 @@ def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal)
         for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
             books.spend(target, dose_e_per_a2)
         journal.note("step", name="acquire", text="Acquiring")
-        Acquisition(scope, job, prepared, make_model(job, prepared), books, upkeep).run()
+        Acquisition(scope, job, prepared, make_model(job, prepared, profile), books, upkeep).run()
         ended, said = _conclude(scope, job, books, run_file)
+        if ended == "finished":
+            _update_profile(scope, job, notes)
         return books.state
     except PaceError as err:
         ended, said = "failed", str(err)
@@ -290,7 +297,20 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     return "finished", text
 
 
-def make_model(job: Job, prepared: Prepared) -> TrackingModel:
+def _update_profile(scope: Microscope, job: Job, notes: Notes) -> None:
+    """Let the stage profile learn from a finished run, if that is wanted; failing to do so costs no area."""
+    path = profile_path(job)
+    if path is None or not job.settings.updateProfile:
+        return
+    try:
+        profile = update_profile(path, told_series(job), scope.wait)
+    except PaceError as err:
+        notes.warn(f"the stage profile is not updated ({err})")
+        return
+    notes.step("profile", f"Stage profile {path.name}: {profile.describe()}")
+
+
+def make_model(job: Job, prepared: Prepared, profile: StageProfile | None = None) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
     if settings.tracker == "joint":
@@ -302,6 +322,7 @@ def make_model(job: Job, prepared: Prepared) -> TrackingModel:
             tracking_target=job.targets.tracking.number,
             plane=job.plane,
             data_points=settings.dataPoints,
+            profile=profile,
         )
     return SingleTargetModel(
         prepared.starts,

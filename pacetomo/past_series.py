@@ -30,8 +30,8 @@ _UNKNOWN_PACE_MIN = 1.0
 class Recorded(NamedTuple):
     """One image of the session: stage tilt (degrees), specimen shift and eucentric offset (µm).
 
-    `minutes` are since the first image, `shot` is how bright it was, `rise_um` how much higher the target was than at the
-    start by its measured defocus.
+    `minutes` are since the first image, `shot` is how bright it was, `rise_um` how much higher the target was than at
+    the start by its measured defocus.
     """
 
     tilt_deg: float
@@ -127,8 +127,8 @@ def _shot(section: MdocSection) -> Shot | None:
 def _rises_um(sections: Sequence[MdocSection]) -> list[float | None]:
     """How much higher the target was in each image than in the first.
 
-    A target that rises by dz at a fixed focus is imaged at a defocus larger by dz; lowering the focus by as much brings it
-    back. So the rise is the change of the measured defocus less that of the focus set.
+    A target that rises by dz at a fixed focus is imaged at a defocus larger by dz; lowering the focus by as much brings
+    it back. So the rise is the change of the measured defocus less that of the focus set.
     """
     heights: list[float | None] = []
     for section in sections:

@@ -1,7 +1,8 @@
 """From the metadata of past series to what a stage profile is learnt from.
 
-Each series is replayed through the joint model by itself; what it does not believe, and all that follows on that branch,
-is left out. Series of one session are one course: they show the same motion of the stage, so they must not count as many.
+Each series is replayed through the joint model by itself; what it does not believe, and all that follows on that
+branch, is left out. Series of one session are one course: they show the same motion, so they must not count
+as many.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def _doubts(checked: Checked) -> list[str]:
 def by_session(series: Sequence[Checked]) -> list[list[Checked]]:
     """Group series of one session: taken in turn at the same tilts.
 
-    Two belong together when one began between the first two images of the other, or where times are not known, when their
-    names differ in the target's number only.
+    Two belong together when one began between the first two images of the other, or where times are not known, when
+    their names differ in the target's number only.
     """
     sessions: list[list[Checked]] = []
     for one in series:
@@ -145,9 +146,7 @@ def course_of(session: Sequence[Checked]) -> Course:
 
 def _tilts(one: Checked) -> list[float]:
     """Tilts of all images, and which of them are believed."""
-    return [
-        round(image.tilt_deg) + 0.5 * (n in one.believed) for n, image in enumerate(one.series.images)
-    ]
+    return [round(image.tilt_deg) + 0.5 * (n in one.believed) for n, image in enumerate(one.series.images)]
 
 
 def _defocus_scatter_um(one: Checked) -> float:
@@ -156,5 +155,7 @@ def _defocus_scatter_um(one: Checked) -> float:
     for side in (Branch.UP, Branch.DOWN):
         images = [image for n, image in enumerate(one.series.images) if n in one.believed]
         heights = [image.rise_um for image in images if image.branch is side and image.rise_um is not None]
-        apart += [abs(after - 2 * here + before) for before, here, after in zip(heights, heights[1:], heights[2:])]
+        apart += [
+            abs(after - 2 * here + before) for before, here, after in zip(heights, heights[1:], heights[2:])
+        ]
     return math.inf if len(apart) < 3 else 1.4826 * median(apart) / math.sqrt(6)

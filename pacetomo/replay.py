@@ -167,7 +167,9 @@ def replay_joint(
         if not doubt:
             residual = seen.shift_um.minus(aim.shift_um)
             time_s = 60.0 * seen.minutes
-            model.observe(Observation(_TARGET, seen.tilt_deg, seen.branch, aim.shift_um, residual, None, time_s))
+            model.observe(
+                Observation(_TARGET, seen.tilt_deg, seen.branch, aim.shift_um, residual, None, time_s)
+            )
             doubt = _doubt(watch, model, seen)
             if doubt and seen.branch is not Branch.START:
                 ended[seen.branch] = f"after the end of the branch at {seen.tilt_deg:+.2f}°"

@@ -32,7 +32,7 @@ def setting(
     help : str
         One line for people.
     choices : tuple of str, optional
-        The words that a text setting may be.
+        The words that a text setting may be; None for any line of text.
     """
     metadata = {"unit": unit, "low": low, "high": high, "help": help, "choices": choices}
     return field(default=default, metadata=metadata)
@@ -320,6 +320,16 @@ class Settings:
         "taOffsetPos and taOffsetNeg have no effect)",
         choices=("single", "joint"),
     )
+    stageProfile: str = setting(
+        "",
+        "",
+        None,
+        None,
+        "file of what past series have shown of the stage, for tracker joint; in the session folder, or with its path",
+    )
+    updateProfile: bool = setting(
+        False, "", None, None, "add the series of each finished run to the stage profile"
+    )
 
     # montage
     tgtMontage: bool = setting(
@@ -372,7 +382,7 @@ class SettingRow(NamedTuple):
     low, high : float or None
         Limits, both allowed values themselves.
     choices : tuple of str, or None
-        The words that a text setting may be.
+        The words that a text setting may be; None for any line of text, and for what is no text.
     """
 
     name: str
@@ -393,6 +403,8 @@ class SettingRow(NamedTuple):
         """
         if self.choices is not None:
             return " or ".join(self.choices)
+        if self.kind is str:
+            return "text"
         if self.kind is bool:
             return "True or False"
         if self.kind is tuple:

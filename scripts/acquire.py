@@ -44,6 +44,8 @@ acquire_here(
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
     # minCounts=0,  # counts per second; a darker target ends on that branch
     # tracker="single",  # or "joint"
+    # stageProfile="",  # file of what past series have shown of the stage
+    # updateProfile=False,  # add each finished run to it
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
     # --- targets as small montages

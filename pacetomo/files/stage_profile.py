@@ -77,7 +77,9 @@ def parse_profile(text: str, name: str) -> StageProfile:
     try:
         courses = tuple(_course(entry) for entry in table["sessions"])
         habits = {axis: _habit(table["axes"][axis]) for axis in AXES if axis in table["axes"]}
-        score = Score(int(table["score"]["tilts"]), *(_number(table["score"][key]) for key in Score._fields[1:]))
+        score = Score(
+            int(table["score"]["tilts"]), *(_number(table["score"][key]) for key in Score._fields[1:])
+        )
         if not courses or not {"x", "y"} <= set(habits):
             raise ValueError("there are no sessions or no scales")
     except (KeyError, TypeError, ValueError, AttributeError) as err:

@@ -6,11 +6,11 @@ targets at (n, z) moves as a target at the mean of them.
 
 The displacement of a course at tilt t, with phi = t - t_0 and the equations of `pacetomo.joint`, is::
 
-    y:  Y_0 (cos phi - 1) + (a + B b)(cos phi - 1) - h sin phi + u_y + v_y T + d     Y_0: seen at the start, from the axis
+    y:  (Y_0 + a + B b)(cos phi - 1) - h sin phi + u_y + v_y T + d
     x:  -beta dy + gamma Y_0 sin phi + u_x + v_x T + d
-    z:  Y_0 sin phi + (a + B b) sin phi + h (cos phi - 1) + f + u_z
+    z:  (Y_0 + a + B b) sin phi + h (cos phi - 1) + f + u_z
 
-The height over the axis at the start is not in the metadata; it is part of h, which is as good as unknown.
+with Y_0 for where the targets were seen across the axis at the start. The height over the axis at the start is not in the metadata; it is part of h, which is as good as unknown.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ START_FOCUS_UM = 0.2
 class Visit(NamedTuple):
     """One tilt of a past series, in order of acquisition.
 
-    `shift_um` is the displacement (x, y) since the start, None where nothing reliable was measured; `rise_um` the same of
-    the height, from measured defocus.
+    `shift_um` is the displacement (x, y) since the start, None where nothing reliable was measured; `rise_um` the same
+    of the height, from measured defocus.
     """
 
     tilt_deg: float
@@ -124,7 +124,11 @@ def samples_of(course: Course, axis: str) -> Samples:
     noise = (NOISE_UM * stretch**STRETCH_POWER) ** 2 / course.targets
     common = [(DRIFT_UM_PER_MIN, minutes), (START_OFFSET_UM, np.ones(len(stops)))]
     if axis == "x":
-        unknown = [(float(X_SPREAD[0]), shifts[:, 1]), (float(X_SPREAD[1]), course.y_start_um * sine), *common]
+        unknown = [
+            (float(X_SPREAD[0]), shifts[:, 1]),
+            (float(X_SPREAD[1]), course.y_start_um * sine),
+            *common,
+        ]
         measured = shifts[:, 0]
     elif axis == "y":
         unknown = [(AXIS_UM, lower), (float(YZ_SPREAD[1]), side * lower), (HEIGHT_UM, sine), *common]

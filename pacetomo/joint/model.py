@@ -42,8 +42,8 @@ class JointModel:
 
     Notes
     -----
-    The state is a function of what the model was made with and was told, in that order. `memory` gives this as lines of text, and
-    `remember` puts it back, bit for bit.
+    The state is a function of what the model was made with and of what it was told, in that order. `memory` gives the
+    latter as lines of text, and `remember` puts it back, bit for bit.
     """
 
     def __init__(

@@ -22,7 +22,11 @@ from pacetomo.joint.rows import (
 from pacetomo.joint.star import Floats, Star
 from pacetomo.schemes import Branch
 
-_COLUMNS = {"x": (X_SPREAD.size, X_PER_STOP), "y": (YZ_SPREAD.size, YZ_PER_STOP), "z": (YZ_SPREAD.size + 1, YZ_PER_STOP)}
+_COLUMNS = {
+    "x": (X_SPREAD.size, X_PER_STOP),
+    "y": (YZ_SPREAD.size, YZ_PER_STOP),
+    "z": (YZ_SPREAD.size + 1, YZ_PER_STOP),
+}
 """Of the motion of each axis: the column of the first stop among all common unknowns, and columns to the next."""
 
 

@@ -51,9 +51,9 @@ class Expected(NamedTuple):
 class Score(NamedTuple):
     """How well tilts of series left out are predicted, each from the tilts before it and the other series.
 
-    Errors in x and y together (nm), with a profile from the other series and with none; `spread` is the root mean square
-    of the errors with a profile in terms of their predicted standard deviation: 1 where the profile's covariance is
-    right, above where it promises too much.
+    Errors in x and y together (nm), with the samples of the other series and with none; `spread` is the root mean
+    square of the errors with a profile in terms of their predicted standard deviation: 1 where the profile's covariance
+    is right, above where it promises too much. Scales are those of all series.
     """
 
     tilts: int
@@ -100,7 +100,9 @@ class StageProfile:
         images = sum(course.usable * course.targets for course in self.courses)
         low_deg, high_deg = tilt_range_deg(self.courses)
         dates = sorted(course.date[:10] for course in self.courses if course.date)
-        when = "" if not dates else f", {dates[0]}" if dates[0] == dates[-1] else f", {dates[0]} to {dates[-1]}"
+        when = (
+            "" if not dates else f", {dates[0]}" if dates[0] == dates[-1] else f", {dates[0]} to {dates[-1]}"
+        )
         score = self.score
         return (
             f"learnt from {len(self.courses)} sessions, {images} images, {low_deg:+.0f} to {high_deg:+.0f}°{when}; "
@@ -124,7 +126,9 @@ class Memory:
         self._repeats = habit.repeats
         self._places = places_of(samples)
         covariance = repeating_parts(self._places, self._places).scaled(habit.repeats)
-        covariance += block_diag(*(each.spread + motion_covariance(each.stops, [], habit.rest) for each in samples))
+        covariance += block_diag(
+            *(each.spread + motion_covariance(each.stops, [], habit.rest) for each in samples)
+        )
         self._root = cholesky(covariance, lower=True)
         self._weights = cho_solve((self._root, True), np.concatenate([each.measured for each in samples]))
 
@@ -143,7 +147,7 @@ def memory_of(courses: Sequence[Course], axis: str, habit: Habit) -> Memory:
 
 
 class Places(NamedTuple):
-    """Where the part that repeats is asked for: tilt and start tilt (degrees), side, 1 on a second branch; (n,) each."""
+    """Where the part that repeats is asked for; arrays (n,) of tilt, start tilt, side, and 1 on a second branch."""
 
     tilt_deg: Floats
     start_deg: Floats

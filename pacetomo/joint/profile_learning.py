@@ -10,7 +10,7 @@ from scipy.linalg import block_diag, cholesky, solve_triangular
 
 from pacetomo.errors import ProfileError
 from pacetomo.joint.courses import AXES, Course, Samples, samples_of
-from pacetomo.joint.priors import USUAL, motion_covariance
+from pacetomo.joint.priors import USUAL, Scales, motion_covariance
 from pacetomo.joint.profile import (
     Habit,
     Memory,
@@ -103,8 +103,8 @@ def _fitted(samples: Sequence[Samples], axis: str, repeating: bool) -> Habit:
 
 def _habit(logs: Floats, repeating: bool) -> Habit:
     values = np.exp(logs).tolist()
-    rest = USUAL["x"]._make(values[:4])
-    return Habit(Repeats(*values[4:]) if repeating else Repeats(0.0, 0.0, 0.0), rest)
+    repeats = Repeats(*values[4:]) if repeating else Repeats(0.0, 0.0, 0.0)
+    return Habit(repeats, Scales(*values[:4]))
 
 
 def _evidence_of(samples: Sequence[Samples], repeating: bool) -> Callable[[Habit], float]:

@@ -142,8 +142,8 @@ class Star:
     def evidence(self, prior: Floats, mean: Floats | None = None) -> float:
         """Log-likelihood of all measurements under another prior, up to a constant.
 
-        A measurement has the likelihood ``exp(b' c - c' M c / 2)``; about mu this is ``exp(b' mu - mu' M mu / 2)`` times
-        the same of ``c - mu`` with ``b - M mu`` for b.
+        Measurements have the likelihood ``exp(b' c - c' M c / 2)``; about mu this is ``exp(b' mu - mu' M mu / 2)``
+        times the same of ``c - mu`` with ``b - M mu`` for b.
         """
         root = cholesky(prior, lower=True)
         inner = cholesky(np.eye(len(root)) + root.T @ self._information @ root, lower=True)
