@@ -87,11 +87,14 @@ def by_session(series: Sequence[Checked]) -> list[list[Checked]]:
     """Group series of one session: taken in turn at the same tilts.
 
     Two belong together when one began between the first two images of the other, or where times are not known, when
-    their names differ in the target's number only.
+    their names differ in the target's number only. Files of one name are never of one session.
     """
     sessions: list[list[Checked]] = []
     for one in series:
-        session = next((group for group in sessions if _go_together(group[0], one)), None)
+        able = [group for group in sessions if all(_go_together(other, one) for other in group)]
+        # Two microscopes may have begun at the same time: those in the same folder go first.
+        beside = [group for group in able if group[0].series.path.parent == one.series.path.parent]
+        session = next(iter([*beside, *able]), None)
         if session is None:
             sessions.append([one])
         else:
@@ -101,7 +104,8 @@ def by_session(series: Sequence[Checked]) -> list[list[Checked]]:
 
 def _go_together(one: Checked, other: Checked) -> bool:
     mine, theirs = one.series, other.series
-    if abs(one.first.tilt_deg - other.first.tilt_deg) > _SAME_TILT_DEG:
+    same_tilt = abs(one.first.tilt_deg - other.first.tilt_deg) < _SAME_TILT_DEG
+    if not same_tilt or mine.path.name == theirs.path.name:
         return False
     if mine.began is None or theirs.began is None:
         names = [_SERIES_NAME.match(series.path.name) for series in (mine, theirs)]

@@ -10,7 +10,8 @@ The displacement of a course at tilt t, with phi = t - t_0 and the equations of 
     x:  -beta dy + gamma Y_0 sin phi + u_x + v_x T + d
     z:  (Y_0 + a + B b) sin phi + h (cos phi - 1) + f + u_z
 
-with Y_0 for where the targets were seen across the axis at the start. The height over the axis at the start is not in the metadata; it is part of h, which is as good as unknown.
+with Y_0 for where the targets were seen across the axis at the start. Their height over the axis there is not in the
+metadata; it is part of h, which is as good as unknown.
 """
 
 from __future__ import annotations
