@@ -31,7 +31,7 @@ def format_profile(profile: StageProfile) -> str:
     habits = [
         f"  {json.dumps(axis)}: "
         + json.dumps({"repeats": habit.repeats._asdict(), "rest": habit.rest._asdict()})
-        for axis, habit in profile.habits.items()
+        for axis, habit in ((axis, profile.habits[axis]) for axis in AXES if axis in profile.habits)
     ]
     lines = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}," for key, value in head.items()]
     lines += [' "axes": {', ",\n".join(habits), " },", ' "sessions": [']

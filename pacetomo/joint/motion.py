@@ -62,7 +62,7 @@ class Motion:
         self._start_tilt_deg = start_tilt_deg
         self._slips: list[Slip] = []
         self._focus_slips: list[Slip] = []
-        self._expected: dict[tuple[str, tuple[Stop, ...]], Expected] = {}
+        self._expected: dict[tuple[str, tuple[Stop, ...], bool], Expected] = {}
 
     @property
     def scales(self) -> dict[str, Scales]:
@@ -120,9 +120,16 @@ class Motion:
             self._rest = self._stepped(stars, self._rest, self._rest_at_first, self.profile)
 
     def advantage(self, stars: Stars) -> float:
-        """Logarithm of how much more probable all measurements are with the profile than without it."""
+        """Logarithm of how much more probable all measurements are with the profile than without it.
+
+        Without it means: with the usual prior, or with what the profile says of how much the stage moves and nothing of
+        where, whichever explains more. Past series of any stage tell the former; a stage has to keep to the latter.
+        """
+        if self.profile is None:
+            return 0.0
         with_it = self._evidence(stars, self._rest, self.profile)
-        return with_it - self._evidence(stars, self._usual, None)
+        blank = self._evidence(stars, self._rest, self.profile.forgotten())
+        return with_it - max(blank, self._evidence(stars, self._usual, None))
 
     def drop_profile(self) -> None:
         """Go on as if there had never been a profile."""
@@ -185,6 +192,7 @@ class Motion:
 
     def _expectation(self, axis: str, stops: tuple[Stop, ...], profile: StageProfile) -> Expected:
         """What a profile expects at stops, kept until the next visit."""
-        if (axis, stops) not in self._expected:
-            self._expected[axis, stops] = profile.expect(axis, self._start_tilt_deg, stops)
-        return self._expected[axis, stops]
+        key = (axis, stops, bool(profile.courses))
+        if key not in self._expected:
+            self._expected[key] = profile.expect(axis, self._start_tilt_deg, stops)
+        return self._expected[key]

@@ -14,7 +14,7 @@ it. What is known of it is its distribution given all samples of past series (re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -89,7 +89,14 @@ class StageProfile:
 
     def expect(self, axis: str, start_tilt_deg: float, stops: Sequence[Stop]) -> Expected:
         """Mean and covariance (µm, µm²) of the part of an axis' motion that repeats, at the stops of a new series."""
+        if not self.courses:
+            there = _places(start_tilt_deg, stops)
+            return Expected(np.zeros(len(stops)), repeating_parts(there, there).scaled(self.habits[axis].repeats))
         return self._memories[axis].expect(start_tilt_deg, stops)
+
+    def forgotten(self) -> StageProfile:
+        """Return a profile that knows how much the stage moves, and nothing of where."""
+        return replace(self, courses=())
 
     @cached_property
     def _memories(self) -> dict[str, Memory]:
@@ -106,7 +113,7 @@ class StageProfile:
         score = self.score
         return (
             f"learnt from {len(self.courses)} sessions, {images} images, {low_deg:+.0f} to {high_deg:+.0f}°{when}; "
-            f"axes {', '.join(self.habits)}\n"
+            f"axes {', '.join(sorted(self.habits))}\n"
             f"sessions left out, {score.tilts} tilts: predicted to {score.median_nm:.0f} nm in median, "
             f"{score.rms_nm:.0f} nm rms; without a profile {score.median_without_nm:.0f} and "
             f"{score.rms_without_nm:.0f} nm; errors are {score.spread:.2f} of what is predicted of them"
