@@ -1,16 +1,16 @@
 """What a stage profile is worth: none, the stage's own, and another stage's, on the same simulated sessions.
 
-`python benchmarks/stage_profile.py [--past N] [--seeds N] [--first SEED] [--stages …]` acquires past sessions on one stage
-(its wobble and play are kept, everything else is drawn anew), learns a profile from their metadata as `pacetomo replay
---learn` does, and one from another stage of the same kind. New sessions are then acquired with either and with none.
-Printed are residuals at exposure (nm) of the tracking target and of the others, and of the first tilt of the second branch.
+`python benchmarks/stage_profile.py [--past N] [--seeds N] [--first SEED] [--stages …]` acquires past sessions on one
+stage (its wobble and play are kept, everything else is drawn anew), learns a profile from their metadata as `pacetomo
+replay --learn` does, and one from another stage of the same kind. New sessions are then acquired with either and with
+none. Printed are residuals at exposure (nm): median and 95 % of the tracking target and of the others, and the median of
+the tracking target at the first tilt of the second branch.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Residuals (nm): of the tracking target, of the others, and of all at the first tilt of the second branch."""
+    """Residuals (nm): of the tracking target, of the others, and of the former at the first tilt of the second branch."""
 
     tracking: np.ndarray
     others: np.ndarray
@@ -54,7 +54,11 @@ class Figures(NamedTuple):
 
 def acquire(wanted: Wanted) -> Figures:
     """Acquire a session and read the truth."""
-    overrides = ("tracker=joint", "sortByTilt=False", *([f"stageProfile={wanted.profile}"] if wanted.profile else []))
+    overrides = (
+        "tracker=joint",
+        "sortByTilt=False",
+        *([f"stageProfile={wanted.profile}"] if wanted.profile else []),
+    )
     name, targets = choose_targets(Rehearsal(wanted.folder, overrides=overrides, targets=6))
     wanted.folder.mkdir(parents=True)
     world = make_world("lamella", wanted.stage, wanted.seed, "kinematic", wanted.folder / "truth.jsonl")
@@ -75,18 +79,20 @@ def _use_stage(world: World, wanted: Wanted) -> None:
 
 
 def _figures(truth: Path, dropped: bool) -> Figures:
+    events = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
+    saved = [event for event in events if event["event"] == "saved" and "_ts_" in event["file"]]
+    start_deg = saved[0]["tilt_nominal_deg"]
+    away = [event for event in saved if event["section"] > 0]
+    first_up = away[0]["tilt_nominal_deg"] > start_deg
+    second_deg = next(
+        event["tilt_nominal_deg"] for event in away if (event["tilt_nominal_deg"] > start_deg) != first_up
+    )
     tracking, others, first = [], [], []
-    second_deg = None
-    for line in truth.read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        series = re.search(r"_ts_(\d+)\.mrc$", str(event.get("file")))
-        if event["event"] != "saved" or series is None or event["section"] == 0:
-            continue
+    for event in away:
         off_nm = 1000 * float(np.hypot(event["residual_x_um"], event["residual_y_um"]))
-        (tracking if int(series[1]) == 1 else others).append(off_nm)
-        tilt_deg = event["tilt_nominal_deg"]
-        second_deg = tilt_deg if second_deg is None and tilt_deg < 0 else second_deg
-        if tilt_deg == second_deg and int(series[1]) == 1:
+        is_tracking = event["file"].endswith("_ts_001.mrc")
+        (tracking if is_tracking else others).append(off_nm)
+        if is_tracking and event["tilt_nominal_deg"] == second_deg:
             first.append(off_nm)
     return Figures(np.array(tracking), np.array(others), np.array(first), float(dropped))
 
@@ -115,7 +121,8 @@ def compare(stage: str, past: int, seeds: Sequence[int], workers: int) -> None:
                 found = list(pool.map(acquire, jobs))
             tracking, others, first = (np.concatenate([each[n] for each in found]) for n in range(3))
             print(
-                f"{stage}, profile {label:<10} tracking target {np.median(tracking):6.1f} / {np.percentile(tracking, 95):6.1f}"
+                f"{stage}, profile {label:<10}"
+                f" tracking target {np.median(tracking):6.1f} / {np.percentile(tracking, 95):6.1f}"
                 f"   others {np.median(others):6.2f} / {np.percentile(others, 95):6.1f}"
                 f"   first of second branch {np.median(first):6.1f}"
                 f"   dropped in {sum(each.dropped for each in found):.0f} of {len(found)}",

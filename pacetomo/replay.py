@@ -20,7 +20,7 @@ from pacetomo.schemes import Branch
 from pacetomo.tracking import Observation, SingleTargetModel, Start
 from pacetomo.watch import Look, Watch
 
-__all__ = ["Recorded", "Replay", "ReplayRow", "read_recorded", "replay_file", "replay_joint", "replay_single"]
+__all__ = ["TRACKERS", "Replay", "ReplayRow", "replay_file", "replay_joint", "replay_single"]
 
 TRACKERS = ("joint", "single")
 

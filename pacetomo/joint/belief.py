@@ -47,6 +47,12 @@ Going back to the Preview's place would set the first image, which has seen the 
 PROFILE_MARGIN = 5.0
 """A stage profile under which everything measured is less probable by exp(-5) than without one is dropped."""
 
+BLIND_UM = 0.2
+"""An image that shows nothing, aimed by a stage profile so far from where it had been aimed without, speaks against it.
+
+Such an aim may itself be why the target was not found, and what is not found contradicts nothing.
+"""
+
 FOCUS_SLIP_UM = 0.5
 AGREE_UM = 0.5
 """A height that all targets have taken on: how far two measurements of it may differ, and how much it may be."""
@@ -203,6 +209,8 @@ class Belief:
             shift,
             rise,
         )
+        if image.residual_um is None and self.branch is not Branch.START:
+            self._doubt_profile_that_misses(taken)
         self._taken.append(taken)
         self._believed.append(self._absorb(taken, None))
         self._absorb_defocus(taken)
@@ -359,17 +367,36 @@ class Belief:
         advantage = self._advantage + verdict.score - without.score
         if advantage >= -PROFILE_MARGIN:
             return verdict
-        self._drop_profile(advantage)
+        self._drop_profile(_odds(advantage))
         self._before = before
         return without
 
-    def _drop_profile(self, advantage: float) -> None:
+    def _doubt_profile_that_misses(self, taken: _Taken) -> None:
+        """Drop the profile if an image shows nothing where only the profile has expected its target."""
+        if self.motion.profile is None:
+            return
+        without = self._stars.copy()
+        self.motion.resolve(without, without_profile=True)
+        row = Row(taken.yz_rows.common[:1], taken.yz_rows.own[:1])
+        target = taken.image.target
+        apart = [
+            float((one.expect(target, each).mean - other.expect(target, each).mean)[0])
+            for one, other, each in zip(self._stars, without, (taken.x_row, row))
+        ]
+        away_um = XY(*apart).length
+        if away_um < BLIND_UM:
+            return
+        self._drop_profile(
+            f"target {target} was not found where it was sent, {away_um:.2f} µm from without it"
+        )
+        self._stars = without
+        self.motion.resolve(self._before)
+
+    def _drop_profile(self, reason: str) -> None:
         self.motion.drop_profile()
         self._ahead = None
-        self.dropped_profile = (
-            f"the stage profile is not used any more: after {len(self.motion.stops)} tilts, "
-            f"all that was measured is e^{-advantage:.0f} times as probable without it"
-        )
+        tilts = len(self.motion.stops)
+        self.dropped_profile = f"the stage profile is not used any more, after {tilts} tilts: {reason}"
 
     def _settle(self) -> None:
         """Learn scales, noise and whom to doubt from the tilt that has ended."""
@@ -389,7 +416,7 @@ class Belief:
             if self.motion.profile is not None:
                 self._advantage = self.motion.advantage(self._stars)
                 if self._advantage < -PROFILE_MARGIN:
-                    self._drop_profile(self._advantage)
+                    self._drop_profile(_odds(self._advantage))
         self._taken, self._believed = [], []
 
     def _scatter(self, chosen: Sequence[int], stars: Stars) -> tuple[Scatter, Scatter]:
@@ -413,3 +440,8 @@ class Belief:
                 Scatter(targets, np.array(apart) - levers @ star.mean - np.array(means), predicted, standard)
             )
         return scatters[0], scatters[1]
+
+
+def _odds(advantage: float) -> str:
+    """How much more probable everything is without a profile, in words."""
+    return f"all that was measured is e^{-advantage:.0f} times as probable without it"

@@ -91,7 +91,9 @@ class StageProfile:
         """Mean and covariance (µm, µm²) of the part of an axis' motion that repeats, at the stops of a new series."""
         if not self.courses:
             there = _places(start_tilt_deg, stops)
-            return Expected(np.zeros(len(stops)), repeating_parts(there, there).scaled(self.habits[axis].repeats))
+            return Expected(
+                np.zeros(len(stops)), repeating_parts(there, there).scaled(self.habits[axis].repeats)
+            )
         return self._memories[axis].expect(start_tilt_deg, stops)
 
     def forgotten(self) -> StageProfile:

@@ -23,10 +23,10 @@ def profile():
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False)
 scales = st.floats(1e-6, 10.0)
-visits = st.builds(
-    Visit, numbers, numbers, st.none() | st.tuples(numbers, numbers), st.none() | numbers
+visits = st.builds(Visit, numbers, numbers, st.none() | st.tuples(numbers, numbers), st.none() | numbers)
+habits = st.builds(
+    Habit, st.builds(Repeats, scales, scales, scales), st.builds(Scales, scales, scales, scales, scales)
 )
-habits = st.builds(Habit, st.builds(Repeats, scales, scales, scales), st.builds(Scales, scales, scales, scales, scales))
 courses = st.builds(
     Course,
     st.text(st.characters(codec="utf-8"), max_size=12),
@@ -76,7 +76,9 @@ def test_the_one_before_is_kept(profile, tmp_path):
 
 
 def changed(change):
-    table = json.loads(format_profile(learn_profile([course_on(Habits(1), seed, stops=SHORT) for seed in range(2)])))
+    table = json.loads(
+        format_profile(learn_profile([course_on(Habits(1), seed, stops=SHORT) for seed in range(2)]))
+    )
     change(table)
     return json.dumps(table)
 

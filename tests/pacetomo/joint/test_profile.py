@@ -12,6 +12,7 @@ from pacetomo.joint.courses import Course, Visit, samples_of
 from pacetomo.joint.priors import Stop, stop_after
 from pacetomo.joint.profile_learning import LEAST_TILTS, MOST_COURSES, learn_profile, updated
 from pacetomo.schemes import Branch, DoseSymmetric
+from pacetomo.tracking import Observation
 
 STAGE, OTHER = Habits(1), Habits(2, scale=6.0)
 
@@ -49,7 +50,8 @@ def expected_bends(profile, axis, number, tilts):
 @pytest.mark.parametrize("tilts", [UP, DOWN], ids=["up", "down"])
 def test_it_expects_what_the_stage_repeats(profile, tilts):
     true, expected = (
-        np.concatenate(parts) for parts in zip(*(expected_bends(profile, *axis, tilts) for axis in (("x", 0), ("y", 1))))
+        np.concatenate(parts)
+        for parts in zip(*(expected_bends(profile, *axis, tilts) for axis in (("x", 0), ("y", 1))))
     )
     apart = np.sqrt(np.mean((expected - true) ** 2))
     assert apart < 0.5 * np.sqrt(np.mean(true**2))
@@ -85,14 +87,19 @@ def test_where_nothing_repeats_little_is_expected():
     alike = learn_profile([course_on(STAGE, seed) for seed in range(5)])
     assert alone.score.median_nm > 0.9 * alone.score.median_without_nm
     stops = stops_of(3.0, -3.0)
-    uncertain = [p.expect("y", 0.0, stops).covariance[1, 1] + p.rest["y"].jump_um ** 2 for p in (alone, alike)]
+    uncertain = [
+        p.expect("y", 0.0, stops).covariance[1, 1] + p.rest["y"].jump_um ** 2 for p in (alone, alike)
+    ]
     assert uncertain[0] > 2 * uncertain[1]
 
 
 def test_sessions_with_another_start_tilt_tell_of_the_same_stage(profile):
     stops = DoseSymmetric(9.0, -51, 60, 3, 2).stops()
     mixed = learn_profile(
-        [course_on(STAGE, seed, start_deg=9.0 * (seed % 2), stops=stops if seed % 2 else ()) for seed in range(6)]
+        [
+            course_on(STAGE, seed, start_deg=9.0 * (seed % 2), stops=stops if seed % 2 else ())
+            for seed in range(6)
+        ]
     )
     assert mixed.score.median_nm < 0.97 * mixed.score.median_without_nm
     there = mixed.expect("y", 9.0, stops_of(21.0, 33.0, 45.0)).mean
@@ -175,6 +182,27 @@ def test_a_single_false_correlation_is_no_reason_to_drop_it(profile):
     assert model.dropped_profile is None
 
 
+@pytest.mark.parametrize(("jump_um", "is_dropped"), [(0.45, True), (0.05, False)])
+def test_a_target_that_is_not_found_where_only_the_profile_sends_it(jump_um, is_dropped):
+    """What is not found contradicts nothing, so an aim that cannot be checked must not be kept to."""
+    courses = [
+        course._replace(visits=tuple(visit._replace(shift_um=(jump_um, -0.02)) for visit in course.visits))
+        for course in (course_on(STAGE, seed, stops=SHORT) for seed in range(2))
+    ]
+    far = learn_profile(courses)
+    world = session_on(STAGE, 1, places=grid(2), stops=SHORT)
+    model = JointModel(world.starts(), 0.0, profile=far)
+    for number, start in world.starts().items():
+        model.observe(Observation(number, 0.0, Branch.START, start.shift_um, XY(0.0, 0.0)))
+    model.begin_tilt(3.0, Branch.UP)
+    aim = model.aim(1, 3.0, Branch.UP).shift_um
+    assert aim.x - world.places[1].x == pytest.approx(jump_um, abs=0.05)
+    model.observe(Observation(1, 3.0, Branch.UP, aim, None))
+    assert (model.dropped_profile is not None) == is_dropped
+    now = model.aim(2, 3.0, Branch.UP).shift_um.x - world.places[2].x
+    assert now == pytest.approx(0.0 if is_dropped else jump_um, abs=0.05)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_sessions_teach_nothing(count):
     short = course_on(STAGE, 9)
@@ -186,7 +214,8 @@ def test_too_few_sessions_teach_nothing(count):
 def test_heights_are_learnt_only_where_defocus_was_measured():
     courses = [course_on(STAGE, seed, stops=SHORT) for seed in range(3)]
     blind = [
-        course._replace(visits=tuple(visit._replace(rise_um=None) for visit in course.visits)) for course in courses
+        course._replace(visits=tuple(visit._replace(rise_um=None) for visit in course.visits))
+        for course in courses
     ]
     assert set(learn_profile(courses).habits) == {"x", "y", "z"}
     assert set(learn_profile(blind).habits) == {"x", "y"}
@@ -209,7 +238,8 @@ def test_geometry_alone_is_no_motion():
     """A target off the axis moves by cosine and sine; what is left of its course is what the stage did."""
     n0, phis = 4.0, np.radians([3.0, 6.0, 9.0, 30.0])
     visits = [
-        Visit(math.degrees(phi), 1.0, (0.0, n0 * (math.cos(phi) - 1)), n0 * math.sin(phi)) for phi in phis.tolist()
+        Visit(math.degrees(phi), 1.0, (0.0, n0 * (math.cos(phi) - 1)), n0 * math.sin(phi))
+        for phi in phis.tolist()
     ]
     course = Course("a", "", 0.0, n0, 1, tuple(visits))
     for axis in "xyz":
