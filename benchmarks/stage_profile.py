@@ -3,8 +3,8 @@
 `python benchmarks/stage_profile.py [--past N] [--seeds N] [--first SEED] [--stages …]` acquires past sessions on one
 stage (its wobble and play are kept, everything else is drawn anew), learns a profile from their metadata as `pacetomo
 replay --learn` does, and one from another stage of the same kind. New sessions are then acquired with either and with
-none. Printed are residuals at exposure (nm): median and 95 % of the tracking target and of the others, and the median of
-the tracking target at the first tilt of the second branch.
+none. Printed are residuals at exposure (nm): median and 95 % of the tracking target and of the others, and the median
+of the tracking target at the first tilt of the second branch.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Wanted(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Residuals (nm): of the tracking target, of the others, and of the former at the first tilt of the second branch."""
+    """Residuals (nm) of the tracking target, of the others, and of the former where the second branch begins."""
 
     tracking: np.ndarray
     others: np.ndarray
