@@ -1,10 +1,10 @@
 """Both trackers on the same simulated sessions, and the joint one's own time per exposure.
 
-`python benchmarks/tracking.py [--seeds N] [--first SEED] [--stages …] [--scenarios …]` acquires kinematic sessions, seed
-by seed, with either tracker and compares where the targets really were, from the simulator's truth log: residual at
-exposure of all targets but the tracking one (nm), share of branches that ended lost (the target off by more than half a
-micrometre in their last image, or images missing), and defocus less the wanted one (µm). Ratios joint / single carry
-90 % intervals from drawing sessions anew.
+`python benchmarks/tracking.py [--seeds N] [--first SEED] [--stages …] [--scenarios …]` acquires kinematic sessions,
+seed by seed, with either tracker and compares where the targets really were, from the simulator's truth log: residual
+at exposure of all targets but the tracking one (nm), share of branches that ended lost (the target off by more than
+half a micrometre in their last image, or without any image), and defocus less the wanted one (µm). Ratios joint /
+single carry 90 % intervals from drawing sessions anew.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ SCENARIOS = {
     "a fifth of targets without contrast": Scenario("lamella", featureless=0.2),
     # Half-way through 41 tilts of ten targets; the stage is somewhere else afterwards.
     "stage moved in the middle": Scenario(
-        "lamella", (), ({"kind": "stage_jump", "command": "TiltTo", "call": 25, "shift_um": [0.2, -0.3, 0.2]},)
+        "lamella",
+        (),
+        ({"kind": "stage_jump", "command": "TiltTo", "call": 25, "shift_um": [0.2, -0.3, 0.2]},),
     ),
     "false peaks": Scenario(
         "lamella",

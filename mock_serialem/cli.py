@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import signal
 import sys
 import threading
@@ -16,11 +17,15 @@ from mock_serialem.errors import CommandError
 from mock_serialem.faults import read_faults
 from mock_serialem.handlers import register_all
 from mock_serialem.protocol import DEFAULT_PORT
+from mock_serialem.restoring import began_with, go_on
 from mock_serialem.server import LOOPBACK, Server, listen
 from mock_serialem.session import Session
 from mock_serialem.sim.profiles import PROFILES
 from mock_serialem.sim.world import FIDELITIES, SAMPLES, make_world
+from mock_serialem.state_file import StateError
 from mock_serialem.tables import TableError
+
+_SAMPLE, _MICROSCOPE, _SEED, _FIDELITY = "lamella", "krios", 0, "rendered"
 
 LOOK_S = 0.2
 """How often the server looks for Ctrl-C; a plain join would not see it on Windows."""
@@ -28,6 +33,7 @@ LOOK_S = 0.2
 _EPILOG = """examples:
   python -m mock_serialem --session-dir session
   python -m mock_serialem --sample holey --fidelity kinematic --operator answers.toml --faults faults.toml
+  python -m mock_serialem --session-dir session --state session/microscope.state
   python -m mock_serialem --commands
 
 Ctrl-C presses STOP for a script that is running; with none running, or once more, it ends the simulator.
@@ -70,26 +76,27 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)"
     )
     parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
-    parser.add_argument("--sample", choices=sorted(SAMPLES), default="lamella", help="default: %(default)s")
-    parser.add_argument(
-        "--microscope", choices=sorted(PROFILES), default="krios", help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--seed", type=_natural, default=0, help="another seed is another sample (default: 0)"
-    )
+    parser.add_argument("--sample", choices=sorted(SAMPLES), help=f"default: {_SAMPLE}")
+    parser.add_argument("--microscope", choices=sorted(PROFILES), help=f"default: {_MICROSCOPE}")
+    parser.add_argument("--seed", type=_natural, help=f"another seed is another sample (default: {_SEED})")
     parser.add_argument(
         "--fidelity",
         choices=FIDELITIES,
-        default="rendered",
-        help="with images, or with mere patches of the right brightness, which is faster (default: %(default)s)",
+        help=f"with images, or with mere patches of the right brightness, which is faster (default: {_FIDELITY})",
     )
     parser.add_argument("--nav", type=Path, metavar="FILE", help="Navigator file to open")
     parser.add_argument(
         "--session-dir",
         type=Path,
-        default=Path(),
         metavar="DIR",
         help="SerialEM's current directory, made if missing (default: the present one)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keep the session in this file after each command; if it is there, go on with the session in it, whose "
+        "sample, microscope, answers and faults are those it began with",
     )
     parser.add_argument(
         "--truth", type=Path, metavar="FILE", help="truth log (default: truth.jsonl in the session directory)"
@@ -151,7 +158,7 @@ def _serve(options: argparse.Namespace) -> int:
         raise _RefusedError(f"cannot listen on {options.host} port {options.port}: {_reason(err)}") from err
     with listener:
         # Only now: making a session touches the files of another simulator in the same folder and on the same port.
-        session = _make_session(options)
+        session = _session(options)
         _run(Server(session, report=_say, listener=listener), session, options.host)
     _say("SerialEM simulator ended")
     return 0
@@ -189,8 +196,53 @@ def _wait_for_end(server: Server, session: Session) -> None:
             session.press_stop()
 
 
+def _session(options: argparse.Namespace) -> Session:
+    """Session of the options, a new one or one to go on with; `_RefusedError` for what cannot be used."""
+    try:
+        if options.state is not None and options.state.exists():
+            session = _go_on(options)
+        else:
+            session = _make_session(options)
+            if options.state is not None:
+                session.keep_state(options.state.absolute())
+    except StateError as err:
+        raise _RefusedError(str(err)) from err
+    if options.clock == "real":
+        session.run_in_real_time()
+    return session
+
+
+def _go_on(options: argparse.Namespace) -> Session:
+    """Session of the state file, if no option says that another one is meant."""
+    path = options.state.absolute()
+    began = began_with(path)
+    names = {spec: name for name, spec in SAMPLES.items()}
+    pair = (began.config.stage, began.config.microscope)
+    known = {
+        "sample": names[type(began.config.sample)],
+        "microscope": next(name for name, profiles in PROFILES.items() if profiles == pair),
+        "seed": began.config.seed,
+        "fidelity": began.config.fidelity,
+        "session_dir": began.directory,
+        "truth": began.truth,
+    }
+    for option, value in known.items():
+        given = getattr(options, option)
+        if isinstance(given, Path):
+            given = Path(os.path.abspath(given))
+        if given is not None and given != value:
+            raise _RefusedError(
+                f"the session in {options.state} began with --{option.replace('_', '-')} {value}, not {given}; "
+                "another session needs another state file"
+            )
+    session = go_on(path)
+    _say(f"the session in {options.state} goes on after {session.world.exposures} exposures")
+    return session
+
+
 def _make_session(options: argparse.Namespace) -> Session:
-    """Session of the options; `_RefusedError` with a sentence for what cannot be used."""
+    """Session that begins; `_RefusedError` with a sentence for what cannot be used."""
+    folder = Path() if options.session_dir is None else options.session_dir
     try:
         operator = read_operator(options.operator) if options.operator else Operator()
         plan = read_faults(options.faults) if options.faults else None
@@ -198,18 +250,24 @@ def _make_session(options: argparse.Namespace) -> Session:
         raise _RefusedError(str(err)) from err
     if options.nav and not options.nav.is_file():
         raise _RefusedError(f"there is no Navigator file {options.nav}")
-    truth = options.truth or options.session_dir / "truth.jsonl"
-    if options.session_dir.exists() and not options.session_dir.is_dir():
-        raise _RefusedError(f"{options.session_dir} is not a folder")
+    truth = options.truth or folder / "truth.jsonl"
+    if folder.exists() and not folder.is_dir():
+        raise _RefusedError(f"{folder} is not a folder")
     if truth.exists() and not truth.is_file():
         # The log that was there before gets another name, which is not for folders and devices.
         raise _RefusedError(f"{truth} is not a file that a truth log could take the place of")
     try:
-        options.session_dir.mkdir(parents=True, exist_ok=True)
-        world = make_world(options.sample, options.microscope, options.seed, options.fidelity, truth)
-        session = Session(world, options.session_dir, operator=operator)
+        folder.mkdir(parents=True, exist_ok=True)
+        world = make_world(
+            options.sample or _SAMPLE,
+            options.microscope or _MICROSCOPE,
+            _SEED if options.seed is None else options.seed,
+            options.fidelity or _FIDELITY,
+            Path(os.path.abspath(truth)),
+        )
+        session = Session(world, folder, operator=operator)
     except OSError as err:
-        raise _RefusedError(f"{err.filename or options.session_dir} cannot be used: {_reason(err)}") from err
+        raise _RefusedError(f"{err.filename or folder} cannot be used: {_reason(err)}") from err
     if options.nav:
         try:
             session.navigator.load(options.nav.absolute())
@@ -217,8 +275,6 @@ def _make_session(options: argparse.Namespace) -> Session:
             raise _RefusedError(err.message) from err
     if plan is not None:
         session.inject(plan)
-    if options.clock == "real":
-        session.run_in_real_time()
     return session
 
 

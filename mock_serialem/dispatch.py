@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
-from mock_serialem.commands import REGISTRY, TABLE, Value, fill_defaults
+from mock_serialem.commands import REGISTRY, TABLE, CommandInfo, Registered, Value, fill_defaults
 from mock_serialem.errors import CommandError, ScriptExit, SEMerror, UnansweredError
 from mock_serialem.handlers import register_all
 from mock_serialem.sim.clock import TooLongError
@@ -55,30 +55,36 @@ def execute(session: Session, name: str, args: Sequence[Value]) -> Values:
             raise SEMerror(f"{info.canonical} is a command of SerialEM that is not simulated")
         if session.real_clock is not None:
             session.real_clock.catch_up()
-        clock, faults = session.world.clock_s, session.faults
-        try:
-            _check_numbers(args)
-            if faults is not None:
-                faults.before_command(info.canonical, args)
-            result = registered.handler(session, *fill_defaults(registered, info.letters, args))
-            if faults is not None:
-                faults.after_command()
-        except UnansweredError as err:
-            session.script.error = f"{info.canonical}: {err.message}"
-            session.log.add(session.script.error, color=(7,))
-            raise SEMerror(session.script.error) from err
-        except CommandError as err:
-            raise SEMerror(_failure_text(session, info.canonical, err.message)) from err
-        except TooLongError as err:
-            raise SEMerror(_failure_text(session, info.canonical, str(err))) from err
-        except ScriptExit as end:
-            session.script.exit_code = end.code
-            raise
-        finally:
-            # A routine books its own time; a command that did nothing with the column costs its answer time.
-            if session.world.clock_s == clock:
-                session.spend(session.scope.command_s, "script")
-        return _reported(session, info.canonical, result)
+        with session.keeping(info.canonical, args):
+            return _run(session, info, registered, args)
+
+
+def _run(session: Session, info: CommandInfo, registered: Registered, args: Sequence[Value]) -> Values:
+    """Run a command that is simulated; raises as `execute` does."""
+    clock, faults = session.world.clock_s, session.faults
+    try:
+        _check_numbers(args)
+        if faults is not None:
+            faults.before_command(info.canonical, args)
+        result = registered.handler(session, *fill_defaults(registered, info.letters, args))
+        if faults is not None:
+            faults.after_command()
+    except UnansweredError as err:
+        session.script.error = f"{info.canonical}: {err.message}"
+        session.log.add(session.script.error, color=(7,))
+        raise SEMerror(session.script.error) from err
+    except CommandError as err:
+        raise SEMerror(_failure_text(session, info.canonical, err.message)) from err
+    except TooLongError as err:
+        raise SEMerror(_failure_text(session, info.canonical, str(err))) from err
+    except ScriptExit as end:
+        session.script.exit_code = end.code
+        raise
+    finally:
+        # A routine books its own time; a command that did nothing with the column costs its answer time.
+        if session.world.clock_s == clock:
+            session.spend(session.scope.command_s, "script")
+    return _reported(session, info.canonical, result)
 
 
 def _check_numbers(args: Sequence[Value]) -> None:

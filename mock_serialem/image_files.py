@@ -242,6 +242,41 @@ class OpenFile:
         entries["DataMode"] = str(self.stack.mode)
         self.mdoc.begin(entries, titles)
 
+    def has_grown(self) -> bool:
+        """Tell whether the file on disk has more sections than are remembered; False if it cannot be read."""
+        try:
+            if self.stack is None:
+                return self.path.stat().st_size > 0
+            disk = MrcStack.open(self.path, writable=False)
+        except (OSError, MrcError):
+            return False
+        disk.close()
+        return disk.count > self.stack.count
+
+    def reopen(self, undo: bool, torn: bool) -> None:
+        """Open the file again after this object has come out of a pickle.
+
+        Parameters
+        ----------
+        undo : bool
+            Sections beyond those remembered are to be written once more.
+        torn : bool
+            A command was under way, so that the mdoc may be half written.
+
+        Raises
+        ------
+        OSError
+            A file is not there, or cannot be used.
+        MrcError
+            The stack is another one.
+        """
+        if self.stack is None:
+            self.path.open("r+b").close()
+        else:
+            self.stack.reopen(undo)
+        if self.mdoc is not None:
+            self.mdoc.reopen(undo or torn)
+
     def close(self) -> None:
         """Close the stack."""
         if self.stack is not None:
@@ -335,6 +370,21 @@ class ImageFiles:
         self.files.append(file)
         self.index = len(self.files) - 1
         return file
+
+    def reopen(self, undo: bool, torn: bool) -> list[str]:
+        """Open all files again, see `OpenFile.reopen`; return a line about each that is open no more."""
+        lost, current = [], self.files[self.index] if self.index >= 0 else None
+        for file in list(self.files):
+            try:
+                file.reopen(undo, torn)
+            except (OSError, MrcError) as err:
+                lost.append(f"{file.path} is open no more: {err}")
+                self.files.remove(file)
+        if current is not None and current in self.files:
+            self.index = self.files.index(current)
+        else:
+            self.index = len(self.files) - 1
+        return lost
 
     def close_current(self) -> None:
         """Close the current file; the one before it, or else the first, becomes current."""

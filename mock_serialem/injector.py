@@ -85,6 +85,7 @@ class Injector(Mishaps):
         self._command = ""
         self._exposure = 0
         self._short_deg = 0.0
+        self._script_is_dead = False
         session.world.mishaps = self
 
     # --- at commands
@@ -103,12 +104,15 @@ class Injector(Mishaps):
         """
         self._command = name
         self._short_deg = 0.0
+        self._script_is_dead = False
         self._end_states()
         self._begin(COMMAND)
         self._refuse(name, args)
 
     def after_command(self) -> None:
         """Let go wrong what is due as a command has done its work; raises as `before_command` does."""
+        if self._script_is_dead:
+            self._bury()
         self._end(COMMAND)
 
     # --- at the world's turns
@@ -123,7 +127,10 @@ class Injector(Mishaps):
         return self._beam() if self._session.column.valves_open else 0.0
 
     def after_exposure(self, number: int) -> None:
-        """See `Mishaps`; raises as `before_command` does."""
+        """See `Mishaps`; raises as `before_command` does.
+
+        A script that dies here has given its command: the microscope carries it out, and the image comes into A.
+        """
         self._end(EXPOSURE)
 
     def tilt_reached(self, from_deg: float, to_deg: float) -> float:
@@ -179,7 +186,10 @@ class Injector(Mishaps):
         for pending in self._pending:
             if pending.after == site:
                 pending.after = ""
-                self._strike(pending)
+                if pending.fault.kind == "kill" and site == EXPOSURE:
+                    self._kill_process(pending)
+                else:
+                    self._strike(pending)
 
     def _take(self, site: str) -> Fault | None:
         """Fault that has its effect at a site now, noted in the truth log."""
@@ -235,11 +245,21 @@ class Injector(Mishaps):
         self._start_state(pending)
 
     def _kill(self, pending: _Pending) -> None:
-        """End the script's process; where the script runs in this one, `ScriptKilled` stands for that."""
+        """End the script, and the command that it has given."""
+        self._kill_process(pending)
+        self._bury()
+
+    def _kill_process(self, pending: _Pending) -> None:
         self._note(pending, "killed")
+        self._script_is_dead = True
+        if self._session.end_process is not None:
+            self._session.log.add(f"Script killed: {self._session.end_process()}")
+
+    def _bury(self) -> None:
+        """Give no answer to a dead script; where it runs in this process, `ScriptKilled` stands for its death."""
+        self._script_is_dead = False
         if self._session.end_process is None:
             raise ScriptKilled
-        self._session.log.add(f"Script killed: {self._session.end_process()}")
         self._session.hang()
 
     def _start_state(self, pending: _Pending) -> None:

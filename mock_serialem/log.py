@@ -47,6 +47,22 @@ class Log:
         self._open_line = False  # the last line still takes text
 
     @property
+    def has_open_line(self) -> bool:
+        """The last line still takes text."""
+        return self._open_line
+
+    def restore(
+        self,
+        entries: list[LogLine],
+        path: Path | None,
+        next_style: tuple[int, tuple[int, ...]] | None,
+        has_open_line: bool,
+    ) -> None:
+        """Show what another log window has shown."""
+        self.entries, self.path, self.next_style = entries, path, next_style
+        self._open_line = has_open_line
+
+    @property
     def lines(self) -> list[str]:
         """The texts alone."""
         return [entry.text for entry in self.entries]

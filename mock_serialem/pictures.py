@@ -96,6 +96,7 @@ def put_pixels(
             buffers.push(image)
         else:
             buffers.put(target, image)
+        session.keep()
 
 
 def _image_like(source: Image | None, pixels: NDArray[Any], binning: int) -> Image:

@@ -49,16 +49,35 @@ def reduce(image: Image, factor: float) -> Image:
     centre = (0.5 * factor * size[0], 0.5 * factor * size[1])
     if is_patch(image):
         return image.with_pixels(image.pixels, size, shrink=factor, centre_px=centre)
+    span = max(1, int(factor))
+    if factor == span:
+        total = _block_sums(image.pixels[: span * size[1], : span * size[0]], span)
+    else:
+        total = _spaced_sums(image, size, factor)
+    pixels = _like(total / span**2, image.pixels)
+    return image.with_pixels(pixels, size, shrink=factor, centre_px=centre)
+
+
+def _block_sums(pixels: NDArray[Any], span: int) -> NDArray[Any]:
+    """Sums of blocks of `span` x `span` pixels that fill an image."""
+    # Pixels have 16 bits at most: int32 is enough for blocks of 180 x 180.
+    kind = np.int32 if pixels.dtype.kind in "iu" else np.float64
+    down = np.add.reduceat(pixels, np.arange(0, pixels.shape[0], span), axis=0, dtype=kind)
+    sums: NDArray[Any] = down.reshape(down.shape[0], -1, span).sum(axis=2)
+    return sums
+
+
+def _spaced_sums(image: Image, size: tuple[int, int], factor: float) -> NDArray[Any]:
+    """Sums of as many whole pixels as a factor that is no integer has."""
     rows = (np.arange(size[1]) * factor).astype(int)
     columns = (np.arange(size[0]) * factor).astype(int)
-    span = max(1, int(factor))
+    span = int(factor)
     total = np.zeros((size[1], size[0]), np.float64)
     for row in range(span):
         lines = image.pixels[np.minimum(rows + row, image.size_px[1] - 1)]
         for column in range(span):
             total += lines[:, np.minimum(columns + column, image.size_px[0] - 1)]
-    pixels = _like(total / span**2, image.pixels)
-    return image.with_pixels(pixels, size, shrink=factor, centre_px=centre)
+    return total
 
 
 def _like(values: NDArray[Any], model: NDArray[Any]) -> NDArray[Any]:

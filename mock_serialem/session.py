@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from mock_serialem import hands, maps, shifts
 from mock_serialem.answers import Operator
 from mock_serialem.camera_sets import CameraSets
 from mock_serialem.column_state import ColumnState
+from mock_serialem.commands import Value
 from mock_serialem.errors import USER_STOP, CommandError, SEMexited, UnansweredError
 from mock_serialem.faults import FaultPlan
 from mock_serialem.frame_mdoc import FrameMdoc
@@ -23,16 +25,19 @@ from mock_serialem.image import Buffers, Image
 from mock_serialem.image_files import FileOptions, ImageFiles
 from mock_serialem.imaging_states import ColumnSnapshot, default_states
 from mock_serialem.injector import Injector
+from mock_serialem.keeping import Keeper
 from mock_serialem.log import Log
 from mock_serialem.low_dose import LowDose
 from mock_serialem.montage_settings import MontageSettings
 from mock_serialem.nav_acquire import AcquireParams
 from mock_serialem.navigator import Navigator
+from mock_serialem.registry import Registry
 from mock_serialem.regular_script import ScriptLibrary
 from mock_serialem.script_state import ScriptState
 from mock_serialem.settings import CAMERA_PROPERTIES, PROPERTIES, USER_SETTINGS, Numbers
 from mock_serialem.sim.profiles import MicroscopeProfile
 from mock_serialem.sim.world import World
+from mock_serialem.state_file import StateFile
 from mock_serialem.text_files import TextFiles
 from mock_serialem.variables import Variables
 from mock_serialem.waiting import RealClock, Waiting
@@ -158,7 +163,7 @@ class Session:
         self.script = ScriptState()
         self.status_lines: dict[int, str] = {}
         self.message_boxes: list[str] = []
-        self.registry: dict[tuple[str, int], Image] = {}
+        self.registry = Registry()
         self.imaging_states = default_states(self.scope)
         self.saved_state: ColumnSnapshot | None = None
         self.scripts = ScriptLibrary()
@@ -175,6 +180,7 @@ class Session:
         self.waiting = Waiting()
         self.faults: Injector | None = None
         self.real_clock: RealClock | None = None
+        self.keeper: Keeper | None = None
         # Ends the running script's process and says what was done; None if the script runs in this process.
         self.end_process: Callable[[], str] | None = None
         # The operator has left the column with the displayed image shift at zero, that is, on the tilt axis.
@@ -205,10 +211,46 @@ class Session:
         return Path(os.path.abspath(self.directory / name.strip()))
 
     def close(self) -> None:
-        """End the program: the running script ends and all files are closed."""
+        """End the program: the running script ends and all files are closed, which a state that is kept shows."""
         self.end_script()
         self.files.close_all()
         self.text_files.close_all()
+        self.keep()
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
+
+    def suspend(self) -> None:
+        """Let go of everything on disk; whoever goes on with the state finds the files open that are open now."""
+        self.end_script()
+        self.keep()
+        if self.keeper is not None:
+            self.keeper.close()
+            self.keeper = None
+        self.files.close_all()
+        self.text_files.close_all()
+
+    # --- state on disk
+
+    def keep_state(self, path: Path) -> None:
+        """Keep the state in a file from now on, see `mock_serialem.keeping`; `restoring` goes on with it.
+
+        Raises
+        ------
+        StateError
+            It cannot be kept.
+        """
+        self.keeper = Keeper(self, StateFile(path))
+
+    def keep(self) -> None:
+        """Keep what has changed outside commands, if the state is kept at all."""
+        with self.lock:
+            if self.keeper is not None:
+                self.keeper.keep()
+
+    def keeping(self, name: str, args: Sequence[Value]) -> AbstractContextManager[None]:
+        """Context of a command, for keeping that it has begun and what it has changed."""
+        return nullcontext() if self.keeper is None else self.keeper.command(name, args)
 
     # --- scripts
 
@@ -233,6 +275,7 @@ class Session:
         self.waiting.clear()
         self.variables.clear(persistent=False)
         self.script = ScriptState(running=True, clock_start_s=self.world.clock_s)
+        self.keep()
 
     def end_script(self) -> None:
         """End the script: what it changed for itself is put back."""
@@ -260,6 +303,7 @@ class Session:
             self.put_file_options(which, options)
         self.text_files.close_temporary()
         self.script = ScriptState()
+        self.keep()
 
     def apply_setting(self, name: str, value: float) -> float:
         """Change a user setting and what depends on it; return the old value.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,37 @@ class TextFiles:
         weakref.finalize(file, stream.close)
         self._files[identifier.lower()] = file
         return True if mode == "T" else None
+
+    def state(self) -> list[tuple[str, Path, bool, bool, int]]:
+        """Identifier, path, reading, persistent and place of each, for `restore`; what was written is on disk then.
+
+        Raises
+        ------
+        OSError
+            A file cannot be written.
+        """
+        found = []
+        for identifier, file in self._files.items():
+            if not file.reading:
+                file.stream.flush()
+            place = file.stream.tell() if file.reading else os.fstat(file.stream.fileno()).st_size
+            found.append((identifier, file.path, file.reading, file.persistent, place))
+        return found
+
+    def restore(self, state: list[tuple[str, Path, bool, bool, int]]) -> list[str]:
+        """Open the files again where they were; return a line about each that cannot be."""
+        lost = []
+        for identifier, path, reading, persistent, place in state:
+            try:
+                if not reading:
+                    os.truncate(path, place)
+                self.open(identifier, "R" if reading else "A", persistent, path, overwrite=False)
+            except (OSError, CommandError) as err:
+                lost.append(f"{path} is open no more: {err}")
+                continue
+            if reading:
+                self._files[identifier].stream.seek(place)
+        return lost
 
     def get(self, identifier: str, reading: bool) -> TextFile:
         """An open file.

@@ -86,7 +86,10 @@ class RealClock:
             world.advance(idle, "script")
 
     def _follow(self, clock_s: float) -> None:
-        """Wait until the wall's clock shows a simulated time; raises ``SEMexited`` on STOP."""
+        """Wait until the wall's clock shows a simulated time; raises ``SEMexited`` on STOP.
+
+        What a script that has vanished had asked for is carried out without waiting for it.
+        """
         due_s = self._origin_s + clock_s - time.monotonic()
         if due_s <= 0.0:
             return
@@ -96,4 +99,5 @@ class RealClock:
             threading.Event().wait(due_s)
         elif session.waiting.wait(due_s):
             self._origin_s = time.monotonic() - clock_s
-            raise SEMexited(USER_STOP)
+            if session.stop_pressed:
+                raise SEMexited(USER_STOP)

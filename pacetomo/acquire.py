@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from pacetomo import __version__
 from pacetomo.area_files import AreaFiles
@@ -16,17 +17,30 @@ from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
+from pacetomo.files.stage_profile import format_profile, parse_profile
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
 from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
+from pacetomo.memory import MemoryFile, Origin, RememberingModel, recall
 from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
+from pacetomo.overview import view_series
 from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
+from pacetomo.recovery import Recovery
+from pacetomo.resume import (
+    Interrupted,
+    job_to_go_on_with,
+    prepared_again,
+    put_back,
+    read_interrupted,
+    state_to_go_on_with,
+    taken_so_far,
+)
 from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Item, Level, Microscope
@@ -42,8 +56,11 @@ from pacetomo.settings import (
 from pacetomo.stage_profiles import load_profile, profile_path, told_series, update_profile
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
-from pacetomo.tracking import SingleTargetModel, TrackingModel
+from pacetomo.tracking import SingleTargetModel, Start, TrackingModel
 from pacetomo.upkeep import Upkeep
+
+SHORTEST_BREAK_S = 60.0
+"""Between the last image before an interruption and the first one after it."""
 
 ERROR_MARK = "ERROR: "
 """How a line of the log begins that says why an area was not acquired."""
@@ -104,25 +121,35 @@ def acquire_area(
         )
     files = AreaFiles(scope.folder() / item.note.strip())
     targets, resolved = _read(files, settings_file, script_settings)
-    number = _next_run(files)
+    number, before = _choose_run(scope, files)
+    if number is None:
+        return RunState(())
     if resolved.settings.debug:
         scope.log_commands(files.command_log(number))
     try:  # a beginning that fails half way is undone, too
         scope.begin(resolved.settings.imageShiftLimit)
         job = make_job(files, targets, resolved, scope.calibration().stage_to_specimen)
+        said: list[str] = []
+        if before is not None:
+            job, said = job_to_go_on_with(job, before)
         problems = _refuse_or_warn(scope, job)
-        for target in job.active:  # existing images are never overwritten
+        for target in job.active if before is None else ():  # existing images are never overwritten
             own = files.folder / target.series
-            for stack in (own, own.with_name(track_series(own.name)), *tile_stacks(own)):
+            beside = [own.with_name(name(own.name)) for name in (track_series, view_series)]
+            for stack in (own, *beside, *tile_stacks(own)):
                 for path in (stack, stack.with_name(f"{stack.name}.mdoc")):
                     move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
         with Journal(files.journal(number), scope.clock_s) as journal:
-            _note_start(journal, scope, job, number)
+            _note_start(journal, scope, job, number, goes_on=before is not None)
             for problem in problems:
                 journal.note("warning", text=problem.describe())
-            return _run(scope, item, job, number, journal)
+            for change in said:
+                scope.tell(f"Going on: {change}", Level.WARNING)
+                journal.note("change", text=change)
+            run = _Run(scope, item, job, number, journal)
+            return run.begin() if before is None else run.go_on(before)
     finally:
         _leave(scope, files)
 
@@ -189,22 +216,27 @@ def _read(
     return targets, resolve_settings(*layers)
 
 
-def _next_run(files: AreaFiles) -> int:
-    """Number of the next run; refuses where one has been, so that nothing is exposed a second time."""
+def _choose_run(scope: Microscope, files: AreaFiles) -> tuple[int | None, Interrupted | None]:
+    """Number of the run to do, and what it has left if it is to be gone on with; no number if nothing is to be done."""
     runs = files.runs()
     if not runs:  # journals alone belong to set-ups that took no image
-        return next(number for number in itertools.count(1) if not files.journal(number).exists())
+        return next(number for number in itertools.count(1) if not files.journal(number).exists()), None
     newest = max(runs)
-    raise PlanError(
-        f"{runs[newest].name} is there: this area has been acquired at least in part, and exposing it again would "
-        "spend its dose twice. Move that run file and the tilt series elsewhere to acquire it anew"
-    )
+    before = read_interrupted(files, newest, scope.wait)
+    if not before.state.is_finished:
+        return newest, before
+    text = f"{files.root} has been acquired ({runs[newest].name} is finished)"
+    if scope.ask(f"{text}. Acquire it once more, which exposes its targets again?"):
+        return newest + 1, None
+    scope.tell(f"{text}: nothing is exposed", Level.GOOD)
+    return None, None
 
 
-def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> None:
+def _note_start(journal: Journal, scope: Microscope, job: Job, number: int, goes_on: bool) -> None:
     estimate = job.estimate()
     journal.note(
         "run_start",
+        goes_on=goes_on,
         version=__version__,
         microscope=scope.version(),
         area=job.files.root,
@@ -234,44 +266,134 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int) -> N
         journal.note("warning", text=warning)
 
 
-def _run(scope: Microscope, item: Item, job: Job, number: int, journal: Journal) -> RunState:
-    """Set up and acquire; however it ends, the end is noted."""
-    began_s = scope.clock_s()
-    run_file = job.files.run_file(number)
-    books: Books | None = None
-    ended, said = "stopped", ""
-    try:
-        notes = Notes(scope, journal)
-        profile = load_profile(job, scope.wait)
-        if profile is not None:
-            notes.step("profile", f"Stage profile {job.settings.stageProfile}: {profile.describe()}")
-        upkeep = Upkeep(scope, job.settings, notes)
-        preparation = Preparation(scope, job, notes, upkeep)
-        prepared = preparation.run(item)
-        job = preparation.job  # with what the set-up has measured
-        to_is = scope.calibration().specimen_to_is
-        books = Books(_fresh_state(job), job.targets, run_file, to_is, journal, scope)
-        for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
-            books.spend(target, dose_e_per_a2)
-        journal.note("step", name="acquire", text="Acquiring")
-        Acquisition(scope, job, prepared, make_model(job, prepared, profile), books, upkeep).run()
-        ended, said = _conclude(scope, job, books, run_file)
-        if ended == "finished":
-            _update_profile(scope, job, notes)
+class _Run:
+    """One run of an area, from its beginning or from where it was interrupted, to a noted end however it ends."""
+
+    def __init__(self, scope: Microscope, item: Item, job: Job, number: int, journal: Journal) -> None:
+        self._scope = scope
+        self._item = item
+        self._job = job
+        self._number = number
+        self._journal = journal
+        self._notes = Notes(scope, journal)
+        self._upkeep = Upkeep(scope, job.settings, self._notes)
+        self._books: Books | None = None
+        self._profile: StageProfile | None = None
+
+    def begin(self) -> RunState:
+        """Set up the area and acquire it."""
+        with self._noting_the_end():
+            self._use_profile(load_profile(self._job, self._scope.wait))
+            preparation = Preparation(self._scope, self._job, self._notes, self._upkeep)
+            prepared = preparation.run(self._item)
+            self._job = preparation.job  # with what the set-up has measured
+            books = self._open_books(_fresh_state(self._job))
+            for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
+                books.spend(target, dose_e_per_a2)
+            self._journal.note("step", name="acquire", text="Acquiring")
+            with closing(MemoryFile(self._job.files.memory(self._number))) as memory:
+                memory.begin(self._origin(prepared))
+                model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
+                remembering = RememberingModel(model, memory.append)
+                Acquisition(self._scope, self._job, prepared, remembering, books, self._upkeep).run()
+            self._conclude(books)
         return books.state
-    except PaceError as err:
-        ended, said = "failed", str(err)
-        raise
-    finally:
-        kind = sys.exc_info()[0]
-        said = said or f"ended by {'the operator' if kind is None else cause(kind)}"
-        minutes = (journal.last_s - began_s) / 60
-        journal.note_without_clock(
-            "run_end",
-            state=ended,
-            text=f"{said}, {minutes:.1f} min",
-            exposures=0 if books is None else books.taken,
-        )
+
+    def go_on(self, before: Interrupted) -> RunState:
+        """Take what is left of the plan."""
+        with self._noting_the_end():
+            job = self._job
+            taken = taken_so_far(job, self._scope.wait)
+            for text in taken.others:
+                self._notes.warn(text)
+            prepared = prepared_again(job, before)
+            books = self._open_books(state_to_go_on_with(job, before))
+            self._use_profile(self._profile_before(before))
+            model = make_model(job, prepared.starts, prepared.start_tilt_deg, self._profile)
+            recall(model, before.lines)
+            if before.origin is None:
+                put_back(model, before, prepared.starts)
+            with closing(MemoryFile(job.files.memory(self._number))) as memory:
+                if before.origin is None:
+                    memory.begin(self._origin(prepared))
+                remembering = RememberingModel(model, memory.append, later_s=self._later_s(before))
+                recovery = Recovery(self._scope, job, books, remembering, prepared, before, taken)
+                done = recovery.images()
+                books.taken = len(done)
+                books.save()
+                text = f"Going on with {job.files.root}: {len(done)} of {len(job.plan)} images were taken"
+                self._notes.step("go_on", text, taken=len(done), planned=len(job.plan))
+                acquisition = Acquisition(self._scope, job, prepared, remembering, books, self._upkeep, done)
+                if acquisition.ahead:
+                    is_moved = recovery.stage(acquisition.ahead[0])
+                    acquisition.run(is_moved)
+            self._conclude(books)
+        return books.state
+
+    def _use_profile(self, profile: StageProfile | None) -> None:
+        self._profile = profile
+        if profile is not None:
+            name = self._job.settings.stageProfile
+            self._notes.step("profile", f"Stage profile {name}: {profile.describe()}")
+
+    def _profile_before(self, before: Interrupted) -> StageProfile | None:
+        """Profile that the run began with; the file may have been updated since."""
+        if before.origin is None:
+            return load_profile(self._job, self._scope.wait)
+        text = before.origin.options.get("profile")
+        return None if text is None else parse_profile(text, self._job.files.memory(self._number).name)
+
+    def _open_books(self, state: RunState) -> Books:
+        to_is = self._scope.calibration().specimen_to_is
+        run_file = self._job.files.run_file(self._number)
+        self._books = Books(state, self._job.targets, run_file, to_is, self._journal, self._scope)
+        return self._books
+
+    def _origin(self, prepared: Prepared) -> Origin:
+        shot = prepared.preview
+        preview = None
+        if shot is not None:
+            preview = [shot.mean_counts, shot.exposure_s, shot.dose_e_per_a2, list(shot.field_um)]
+        options = {
+            **model_options(self._job),
+            "stage_um": list(self._scope.stage_um()),
+            "focus_um": {str(number): focus for number, focus in prepared.focus_um.items()},
+            "preview": preview,
+            "profile": None if self._profile is None else format_profile(self._profile),
+        }
+        return Origin(prepared.starts, prepared.start_tilt_deg, options)
+
+    def _later_s(self, before: Interrupted) -> float:
+        """What to add to the clock so that time goes on for the model, should SerialEM have been started anew."""
+        behind_s = before.last_s - self._scope.clock_s()
+        return max(0.0, behind_s + SHORTEST_BREAK_S)
+
+    def _conclude(self, books: Books) -> None:
+        run_file = self._job.files.run_file(self._number)
+        self._ended = _conclude(self._scope, self._job, books, run_file)
+        if self._ended[0] == "finished":
+            _update_profile(self._scope, self._job, self._notes)
+
+    @contextmanager
+    def _noting_the_end(self) -> Iterator[None]:
+        began_s = self._scope.clock_s()
+        self._ended = "stopped", ""
+        try:
+            yield
+        except PaceError as err:
+            self._ended = "failed", str(err)
+            raise
+        finally:
+            kind = sys.exc_info()[0]
+            ended, said = self._ended
+            said = said or f"ended by {'the operator' if kind is None else cause(kind)}"
+            minutes = (self._journal.last_s - began_s) / 60
+            self._journal.note_without_clock(
+                "run_end",
+                state=ended,
+                text=f"{said}, {minutes:.1f} min",
+                exposures=0 if self._books is None else self._books.taken,
+            )
 
 
 def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tuple[str, str]:
@@ -310,30 +432,47 @@ def _update_profile(scope: Microscope, job: Job, notes: Notes) -> None:
     notes.step("profile", f"Stage profile {path.name}: {profile.describe()}")
 
 
-def make_model(job: Job, prepared: Prepared, profile: StageProfile | None = None) -> TrackingModel:
+def make_model(
+    job: Job, starts: Mapping[int, Start], start_tilt_deg: float, profile: StageProfile | None = None
+) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
+    # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
+    axis_offsets_um = {Branch.UP: -settings.taOffsetPos, Branch.DOWN: -settings.taOffsetNeg}
+    tracking = job.targets.tracking.number
     if settings.tracker == "joint":
         from pacetomo.joint import JointModel
 
         return JointModel(
-            prepared.starts,
-            prepared.start_tilt_deg,
-            tracking_target=job.targets.tracking.number,
+            starts,
+            start_tilt_deg,
+            tracking_target=tracking,
             plane=job.plane,
             data_points=settings.dataPoints,
+            axis_offsets_um=axis_offsets_um,
             profile=profile,
         )
     return SingleTargetModel(
-        prepared.starts,
-        prepared.start_tilt_deg,
-        tracking_target=job.targets.tracking.number,
+        starts,
+        start_tilt_deg,
+        tracking_target=tracking,
         data_points=settings.dataPoints,
         second_branch=job.second_branch,
         predict_first_of_second=settings.ignoreNegStart,
-        # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
-        axis_offsets_um={Branch.UP: -settings.taOffsetPos, Branch.DOWN: -settings.taOffsetNeg},
+        axis_offsets_um=axis_offsets_um,
     )
+
+
+def model_options(job: Job) -> dict[str, Any]:
+    """What a tracking model is made with besides the starts, in words that JSON knows."""
+    return {
+        "tracker": job.settings.tracker,
+        "tracking_target": job.targets.tracking.number,
+        "pretilt_deg": job.plane.pretilt_deg,
+        "rotation_deg": job.plane.rotation_deg,
+        "taOffsetPos": job.settings.taOffsetPos,
+        "taOffsetNeg": job.settings.taOffsetNeg,
+    }
 
 
 def _fresh_state(job: Job) -> RunState:

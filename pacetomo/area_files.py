@@ -70,6 +70,10 @@ class AreaFiles:
         """What happened in a run, line by line."""
         return self.run_file(number).with_suffix(".jsonl")
 
+    def memory(self, number: int) -> Path:
+        """What the tracking model of a run was told."""
+        return self.folder / f"{self.target_file.stem}_run{number:02d}_model.jsonl"
+
     def command_log(self, number: int) -> Path:
         """Commands sent to the microscope in a run, for finding out what went wrong."""
         return self.folder / f"{self.target_file.stem}_run{number:02d}_debug.log"

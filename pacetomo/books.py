@@ -19,10 +19,20 @@ from pacetomo.run_state import BRANCHES, BranchState, RunState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Level, Microscope
 from pacetomo.targets import TargetSet
-from pacetomo.tracking import TrackingModel
+from pacetomo.tracking import Finding, TrackingModel
 
 _SIDES = {Branch.START: ("up", "down"), Branch.UP: ("up",), Branch.DOWN: ("down",)}
 """Sides of the run file that an image belongs to: the start image begins both."""
+
+
+FAILED = "failed"
+"""Key of a branch that has ended because something failed: it may be gone on with."""
+
+START_FOCUS = "startFocus"
+"""Key of the focus that gives the target its wanted defocus at the start tilt (µm)."""
+
+OFF_CENTRE = "offCentre"
+"""Key of where the target lies in its latest image, from the image's centre (x,y in µm)."""
 
 
 def _merged(old: tuple[tuple[str, str], ...], *new: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -67,6 +77,17 @@ class Books:
         self._references: dict[tuple[int, str], tuple[int, XY]] = {}
         self._journal_trouble_told = False
 
+        self._recall_references()
+
+    def _recall_references(self) -> None:
+        """Know the latest images again that a state read from a run file tells of."""
+        for target in self.state.targets:
+            for side in BRANCHES:
+                branch = target.branch(side)
+                if branch is not None and branch.section >= 0:
+                    x, _, y = dict(branch.extra).get(OFF_CENTRE, "0,0").partition(",")
+                    self._references[target.number, side] = (branch.section, XY(float(x), float(y)))
+
     # what is known
 
     def branch(self, exposure: Exposure) -> BranchState:
@@ -81,6 +102,11 @@ class Books:
         jumps, because ever more tilted images are compared.
         """
         return self._references.get((exposure.target, _SIDES[exposure.branch][0]))
+
+    def off_centre_um(self, number: int, side: str, section: int) -> XY:
+        """Where the target was seen in a section, if that is the latest known one of a side; else its centre."""
+        known = self._references.get((number, side))
+        return known[1] if known is not None and known[0] == section else ORIGIN
 
     def dose_e_per_a2(self, number: int) -> float:
         """Dose of all Record images of a target so far."""
@@ -111,11 +137,13 @@ class Books:
         focus_um: float,
         residual_um: XY | None,
         travelled_um: XY = ORIGIN,
+        start_focus_um: float | None = None,
     ) -> None:
         """Bring the state up to date after the model has learnt from an image.
 
         `residual_um` is where the target was seen from where it was aimed at, None when nothing was measured;
-        `travelled_um` is where the image was meant to have its centre, as seen from the target.
+        `travelled_um` is where the image was meant to have its centre, as seen from the target; `start_focus_um` its
+        focus at the start tilt.
         """
         residual = residual_um or XY(0.0, 0.0)
         off_centre = residual.minus(travelled_um)
@@ -138,13 +166,14 @@ class Books:
                     old.extra,
                     ("tilt", repr(record.tilt_deg)),
                     ("fromAngles", ",".join(repr(move.from_deg) for move in record.moves)),
-                    ("offCentre", f"{off_centre.x!r},{off_centre.y!r}"),
+                    (OFF_CENTRE, f"{off_centre.x!r},{off_centre.y!r}"),
+                    *(() if start_focus_um is None else ((START_FOCUS, repr(start_focus_um)),)),
                 ),
             )
             self.state = self.state.with_branch(exposure.target, side, new)
 
-    def reshape(self, model: TrackingModel, plane: SamplePlane) -> None:
-        """Bring the state up to date after all targets have been put onto another surface."""
+    def reshape(self, model: TrackingModel, plane: SamplePlane, start_focus_um: Mapping[int, float]) -> None:
+        """Bring the state up to date after all targets have been put onto another surface, with other focus."""
         header = replace(self.state.header, pretilt_deg=plane.pretilt_deg, rotation_deg=plane.rotation_deg)
         self.state = replace(self.state, header=header)
         for target in self.state.targets:
@@ -153,6 +182,9 @@ class Books:
                 if old is not None:
                     record = model.export(target.number, Branch(side))
                     new = replace(old, n0_um=record.n0_um, z0_um=record.z0_um)
+                    if target.number in start_focus_um:
+                        focus = (START_FOCUS, repr(start_focus_um[target.number]))
+                        new = replace(new, extra=_merged(new.extra, focus))
                     self.state = self.state.with_branch(target.number, side, new)
         self.save()
 
@@ -170,7 +202,9 @@ class Books:
         self.has_failed = self.has_failed or by_failure
         for side in _SIDES[exposure.branch]:
             old = self.state.numbered(exposure.target).branch(side) or BranchState()
-            self.state = self.state.with_branch(exposure.target, side, replace(old, skip=True))
+            extra = _merged(old.extra, (FAILED, "True")) if by_failure else old.extra
+            new = replace(old, skip=True, extra=extra)
+            self.state = self.state.with_branch(exposure.target, side, new)
         branch = None if exposure.branch is Branch.START else exposure.branch.value
         self.note("skip", target=exposure.target, branch=branch, tilt_deg=exposure.tilt_deg, reason=reason)
         ended = "ends" if branch is None else f"ends on the {branch} branch"
@@ -205,3 +239,21 @@ class Books:
             text = f"target {exposure.target} at {exposure.tilt_deg:g}°: {text}"
         self._scope.tell(f"Warning: {text}", Level.WARNING)
         self.note("warning", text=text, **details)
+
+    def find(self, finding: Finding) -> None:
+        """Warn the operator of what the tracking model has found out, and write it down."""
+        self._scope.tell(
+            f"Warning: {finding.cause}. {finding.cure[0].upper()}{finding.cure[1:]}.", Level.WARNING
+        )
+        self.note(
+            "finding",
+            name=finding.name,
+            value=finding.value,
+            sigma=finding.sigma,
+            unit=finding.unit,
+            cause=finding.cause,
+            cure=finding.cure,
+            target=finding.target,
+            tilt_deg=finding.tilt_deg,
+            branch=None if finding.branch is None else finding.branch.value,
+        )

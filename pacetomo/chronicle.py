@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Optional
 
 from pacetomo import ctf
 from pacetomo.books import Books
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
 from pacetomo.plan import Exposure
-from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Level, Microscope
 from pacetomo.taking import Taken, Taking
 from pacetomo.tiling import tiles_left_out
-from pacetomo.tracking import Aim
+from pacetomo.tracking import Aim, Region
+
+
+class Comparison(NamedTuple):
+    """What was expected of an image, and what it has shown.
+
+    `region` is where an alignment should have found the target, None for its centre within the uncertainty of the
+    `aim`; `wanted_um` the defocus aimed for; `found_um` where the target was seen from its aim, None when that is not
+    known; `believed` whether the model took that up; `fit` the fitted CTF, None where none was wanted.
+    """
+
+    aim: Aim
+    region: Optional[Region]  # noqa: UP045 - evaluated at run time on Python 3.9
+    wanted_um: float
+    found_um: Optional[XY]  # noqa: UP045
+    believed: bool
+    fit: Optional[FitOrMissing]  # noqa: UP045
+
+    @property
+    def sigma_defocus_um(self) -> float:
+        """Standard deviation of a measured defocus about the wanted one."""
+        known = self.expected.sigma_defocus_um
+        return self.aim.sigma_rise_um if known is None else known
+
+    @property
+    def expected(self) -> Region:
+        """Where the target should have been found."""
+        return self.region or Region(ORIGIN, self.aim.sigma_um)
+
+    def sentence(self, target: int, tilt_deg: float) -> str:
+        """One line for the log: measured values with what was expected of them."""
+        centre, sigma, _ = self.expected
+        x, y = (f"{round(1000 * c)} ± {round(1000 * s)}" for c, s in zip(centre, sigma))
+        if self.found_um is None:
+            text = f"not aligned (expected x {x}, y {y} nm)"
+        else:
+            x_nm, y_nm = (round(1000 * value) for value in self.found_um)
+            text = f"x {x_nm:+d} (expected {x}), y {y_nm:+d} (expected {y}) nm"
+            if not self.believed:
+                text += ", not believed"
+        if isinstance(self.fit, CtfFit):
+            wanted = f"{self.wanted_um:.2f} ± {self.sigma_defocus_um:.2f}"
+            text += f", defocus {self.fit.defocus_um:.2f} (wanted {wanted}) µm"
+        return f"Target {target} at {tilt_deg:g}°: {text}"
 
 
 class Chronicle:
@@ -44,12 +88,12 @@ class Chronicle:
         shift = (shift_um or known.shift_um).plus(self._taking.travelled_um(exposure))
         entries: dict[str, str] = {}
         if self._is_extended:
-            entries["SpecimenShift"] = f"{shift.x:.6g} {shift.y:.6g}"
+            entries[SPECIMEN_SHIFT] = f"{shift.x:.6g} {shift.y:.6g}"
             if not self._taking.montage(exposure.target).is_single:
                 entries["TargetTile"] = "0 0"
-            entries["EucentricOffset"] = f"{known.z0_um:.6g}"
+            entries[EUCENTRIC_OFFSET] = f"{known.z0_um:.6g}"
             if residual_um is not None:
-                entries["TargetResidual"] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+                entries[RESIDUAL] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
         if isinstance(fit, CtfFit):
             entries.update(ctf.metadata(fit))
         try:
@@ -59,27 +103,37 @@ class Chronicle:
             self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
 
     def expose(self, exposure: Exposure, aim: Aim, focus_um: float) -> None:
-        """Mark an exposure before it is made, so that what died in between can be told."""
+        """Mark an exposure before it is made, so that what died in between can be compared."""
         self._books.note(
             "expose",
             **_where(exposure),
             shift_um=list(aim.shift_um),
             focus_um=focus_um,
             rise_um=aim.rise_um,
+            present=self._present(),
             sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
         )
+
+    def _present(self) -> str | None:
+        """What the present image is, so that one exposed after this can be told from it; None if that is not known."""
+        try:
+            image = self._scope.present_image()
+        except ScopeError as err:
+            self._books.warn(f"the image before this one cannot be told from it ({err})")
+            return None
+        return "" if image is None else image.identity
 
     def exposed(
         self,
         exposure: Exposure,
         focus_um: float,
         taken: Taken,
-        residual_um: XY | None,
-        fit: FitOrMissing | None,
+        compared: Comparison,
         before_e_per_a2: float,
         tiles: list[dict[str, Any]],
     ) -> None:
-        """Write down what has come out of an exposure."""
+        """Write down what has come out of an exposure, and tell it in a line."""
+        expected, residual_um = compared.expected, compared.found_um
         known = self._books.branch(exposure)
         rest = self._taking.montage(exposure.target).tiles[1:]
         of_tiles = {"tiles": tiles, "tiles_left_out": tiles_left_out(rest, tiles)} if rest else {}
@@ -90,14 +144,20 @@ class Chronicle:
             section=taken.section,
             residual_nm=None if residual_um is None else [residual_um.x * 1000, residual_um.y * 1000],
             accepted=residual_um is not None,
+            believed=compared.believed,
+            expected_nm=list(expected.centre_um.scaled(1000)),
+            sigma_nm=list(expected.sigma_um.scaled(1000)),
             shift_um=list(known.shift_um),
             z0_um=known.z0_um,
             focus_um=focus_um,
-            **ctf.journal_entries(fit),
+            wanted_um=compared.wanted_um,
+            sigma_defocus_um=compared.sigma_defocus_um,
+            **ctf.journal_entries(compared.fit),
             mean_counts=taken.shot.mean_counts,
             dose_e_per_a2=taken.shot.dose_e_per_a2,
             prior_dose_e_per_a2=before_e_per_a2,
         )
+        self._scope.tell(compared.sentence(exposure.target, exposure.tilt_deg), Level.DETAIL)
 
 
 def _where(exposure: Exposure) -> dict[str, object]:

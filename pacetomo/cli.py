@@ -85,7 +85,7 @@ def _add(commands: Commands, name: str, help_text: str, example: str) -> argpars
 
 
 def _add_rehearse(commands: Commands) -> None:
-    from pacetomo.rehearse import DEFAULT_TARGETS, FIDELITIES, SAMPLES, STAGES
+    from pacetomo.rehearse import DEFAULT_TARGETS, FIDELITIES, SAMPLES, STAGES, Rehearsal
 
     parser = _add(
         commands,
@@ -100,15 +100,16 @@ def _add_rehearse(commands: Commands) -> None:
         metavar="TARGETFILE",
         help="targets to acquire (default: a bundled example of the sample)",
     )
-    parser.add_argument("--sample", choices=SAMPLES, default="lamella", help="default: %(default)s")
-    parser.add_argument("--stage", choices=STAGES, default="krios", help="default: %(default)s")
+    parser.add_argument("--sample", choices=SAMPLES, help=f"default: {Rehearsal.sample}")
+    parser.add_argument("--stage", choices=STAGES, help=f"default: {Rehearsal.stage}")
     parser.add_argument(
         "--fidelity",
         choices=FIDELITIES,
-        default="rendered",
-        help="with images, or positions only, which is much faster (default: %(default)s)",
+        help=f"with images, or positions only, which is much faster (default: {Rehearsal.fidelity})",
     )
-    parser.add_argument("--seed", type=_natural, default=0, help="other seed, other microscope (default: 0)")
+    parser.add_argument(
+        "--seed", type=_natural, help=f"other seed, other microscope (default: {Rehearsal.seed})"
+    )
     parser.add_argument(
         "--targets",
         type=_count,
@@ -124,7 +125,11 @@ def _add_rehearse(commands: Commands) -> None:
         help="a setting, over the target file's; may be repeated",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="new folder (default: rehearsal, rehearsal_2 …)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="new folder, or that of an interrupted rehearsal, which goes on where it stopped "
+        "(default: rehearsal, rehearsal_2 …)",
     )
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth log (default: DIR/truth.jsonl)")
     parser.set_defaults(run=_run_rehearse)
@@ -248,28 +253,31 @@ def _say(text: str) -> None:
 
 def _run_rehearse(options: argparse.Namespace) -> int:
     from pacetomo.progress import ProgressBar
+    from pacetomo.rehearsal_continued import continue_rehearsal, find_record
+    from pacetomo.rehearsal_record import FINISHED
     from pacetomo.rehearse import Rehearsal, nearest_free_folder, rehearse
 
-    rehearsal = Rehearsal(
-        out=options.out or nearest_free_folder("rehearsal"),
-        target_file=options.target_file,
-        sample=options.sample,
-        stage=options.stage,
-        fidelity=options.fidelity,
-        seed=options.seed,
-        targets=options.targets,
-        overrides=tuple(options.overrides),
-        truth=options.truth,
-    )
+    names = ("target_file", "sample", "stage", "fidelity", "seed", "targets", "truth")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    out = options.out or nearest_free_folder("rehearsal")
+    rehearsal = Rehearsal(out=out, overrides=tuple(options.overrides), **given)
+    record = find_record(rehearsal, {*given, *(["set"] if options.overrides else [])})
+    if record is not None and record.phase == FINISHED:
+        _say(f"The rehearsal in {out} is finished; another one needs another folder")
+        return 0
     try:
         with ProgressBar(sys.stderr) as bar:
-            outcome = rehearse(rehearsal, bar.update_from)
+            if record is None:
+                outcome = rehearse(rehearsal, bar.update_from)
+            else:
+                outcome = continue_rehearsal(out, record, _say, bar.update_from)
     except KeyboardInterrupt:
-        journal = next(iter(rehearsal.out.glob("*_run01.jsonl")), None)
+        journal = next(iter(out.glob("*_run01.jsonl")), None)
+        hint = f"`pacetomo rehearse --out {out}` goes on with it"
         if journal is None:
-            raise PaceError("interrupted before the first image") from None
-        hint = f"`pacetomo report {journal}` reports on it"
-        raise PaceError(f"interrupted; what was acquired until then is in {rehearsal.out}, {hint}") from None
+            raise PaceError(f"interrupted before the first image; {hint}") from None
+        hint += f", `pacetomo report {journal}` reports on it"
+        raise PaceError(f"interrupted; what was acquired until then is in {out}, {hint}") from None
     if outcome.error is not None and not outcome.files.journal(1).exists():
         raise PaceError(outcome.error)
     _report(outcome.files.journal(1), outcome.truth, outcome.timeline, None)

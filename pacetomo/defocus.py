@@ -93,7 +93,7 @@ class Defocus:
             self._model.reshape(number, start.n0_um, start.z0_um)
         prepared.starts.update(new.starts)
         prepared.focus_um.update(new.focus_um)
-        self._books.reshape(self._model, surface.plane)
+        self._books.reshape(self._model, surface.plane, prepared.focus_um)
         self._tell(surface)
         return surface.plane
 

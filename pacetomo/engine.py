@@ -8,13 +8,14 @@ what is on disk.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
 from pacetomo.approach import approach_deg
 from pacetomo.books import Books
-from pacetomo.chronicle import Chronicle
+from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
 from pacetomo.errors import ImageNotSavedError, ScopeError
@@ -23,14 +24,17 @@ from pacetomo.forecast import Forecast
 from pacetomo.frames import XY
 from pacetomo.handover import TrackingRole
 from pacetomo.job import Job
+from pacetomo.overview import Overview
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Shot
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
+from pacetomo.telling import Findings
+from pacetomo.tile_books import half_taken, read_tiles
 from pacetomo.tiling import Centre, Tiling
-from pacetomo.tracking import Observation, TrackingModel
+from pacetomo.tracking import Aim, Observation, TrackingModel
 from pacetomo.upkeep import Upkeep
 from pacetomo.watch import Look, Watch
 
@@ -46,6 +50,8 @@ class Acquisition:
         Told of everything that happens.
     upkeep : Upkeep
         Sees to it that images can be taken.
+    done : collection of int
+        Places in the plan of what has been taken before an interruption.
     """
 
     def __init__(
@@ -56,13 +62,21 @@ class Acquisition:
         model: TrackingModel,
         books: Books,
         upkeep: Upkeep,
+        done: Collection[int] = (),
     ) -> None:
         self._scope = scope
         self._job = job
         self._prepared = prepared
         self._model = model
         self._books = books
-        self._plan = tuple(exposure for exposure in job.plan if exposure.target in prepared.starts)
+        self._half_done = half_taken(job, books.state, done)
+        self._plan = tuple(
+            exposure
+            for exposure in job.plan
+            if exposure.target in prepared.starts
+            and (exposure.number not in done or exposure.number in self._half_done)
+        )
+        self._goes_on = bool(done)
         self._focusing = Focusing(scope, job, prepared, model, books)
         self._defocus = Defocus(scope, job, prepared, model, books)
         self._taking = Taking(scope, job, books, upkeep)
@@ -71,7 +85,9 @@ class Acquisition:
         self._sighting = Sighting(scope, job, self._taking, books)
         self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
         self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
+        self._overview = Overview(scope, job, books, self._taking, self._focusing, model)
         self._upkeep = upkeep
+        self._findings = Findings(books)
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
@@ -79,10 +95,20 @@ class Acquisition:
         self._max_tilt_deg = scope.limits().max_tilt_deg
         self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
-    def run(self) -> None:
-        """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run."""
+    @property
+    def ahead(self) -> tuple[Exposure, ...]:
+        """Exposures to be made, in order."""
+        return tuple(exposure for exposure in self._plan if not self._books.branch(exposure).skip)
+
+    def run(self, is_moved: bool = False) -> None:
+        """Take every exposure of the plan; what fails ends a target's branch or a tilt, not the run.
+
+        `is_moved` tells that the stage has been elsewhere since the last image.
+        """
         forecast = Forecast(self._scope, self._job, self._plan, self._books, self._taking, self._focusing)
         previous = Branch.START
+        if self._goes_on:
+            self._overview.recall()
         tilts = len(self._job.stops)
         for stop, group in itertools.groupby(self._plan, key=lambda exposure: exposure.stop):
             exposures = self._role.in_order(
@@ -103,6 +129,9 @@ class Acquisition:
                 stop=stop + 1,
                 of=tilts,
             )
+            if self._goes_on:
+                self._goes_on = False
+                self._find_again(exposures[0], reached_deg, is_moved)
             self._model.begin_tilt(reached_deg, branch)
             self._watch.begin_tilt()
             self._try(self._upkeep.before_image)
@@ -116,6 +145,8 @@ class Acquisition:
                     waiting = self._role.in_order(waiting)
             if branch is Branch.START:
                 self._refine_geometry()
+                self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
+            self._findings.tell(self._model.findings())
             self._tell_of_profile()
             forecast.tilt_done(exposures)
 
@@ -133,6 +164,13 @@ class Acquisition:
         except ScopeError as err:
             self._books.warn(str(err))
 
+    def _find_again(self, exposure: Exposure, tilt_deg: float, is_moved: bool) -> None:
+        """Find the targets after a break, before the first image."""
+        own = exposure._replace(target=self._job.targets.tracking.number)
+        latest = None if self._taking.is_coarse(own.target) else self._books.reference(own)
+        self._try(self._upkeep.before_image)
+        self._try(partial(self._overview.find_again, exposure, tilt_deg, is_moved, latest))
+
     def _place_beside(self, branch: Branch, beam_radius_um: float) -> XY | None:
         """Specimen shift at the present tilt, reached on a branch, at which the beam touches no target."""
         tilt_deg = self._scope.tilt_deg()
@@ -143,6 +181,7 @@ class Acquisition:
         plane = self._defocus.refine()
         if plane is not None:
             self._focusing.use_plane(plane)
+            self._sighting.use_plane(plane)
 
     def _can_track(self, target: int, branch: Branch) -> bool:
         """Whether a target is seen well enough on a branch for the others to follow it."""
@@ -193,8 +232,14 @@ class Acquisition:
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
+        if exposure.number in self._half_done:
+            self._complete_montage(exposure, tilt_deg)
+            return
         reference = self._books.reference(exposure)
-        if self._taking.is_taken_twice(exposure) and (reference or self._sighting.start_reference(exposure)):
+        tracks = exposure.target == self._role.holder
+        if self._is_to_be_taken_twice(exposure, tilt_deg, tracks) and (
+            reference or self._sighting.start_reference(exposure)
+        ):
             self._look(exposure, tilt_deg, reference)
         aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
         travelled_um = self._taking.travelled_um(exposure)
@@ -214,28 +259,40 @@ class Acquisition:
             before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
             self._tiling.expect_rest(exposure)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
-            tracks = exposure.target == self._role.holder
             region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks, region)
+            wanted_um = self._focusing.wanted_um(exposure)
             fit = self._fit_ctf(exposure, focus_um)
-            self._model.observe(
+            if tracks:
+                self._overview.after(
+                    exposure, tilt_deg, found, min(taken.shot.field_um), reference is not None
+                )
+            rise_um = self._risen_um(exposure, aim, tilt_deg, fit)
+            believed = self._model.observe(
                 Observation(
                     exposure.target,
                     tilt_deg,
                     exposure.branch,
                     aim.shift_um,
                     found,
-                    fit.defocus_um - self._focusing.wanted_um(exposure) if isinstance(fit, CtfFit) else None,
+                    rise_um,
                     self._scope.clock_s(),
                 )
             )
-            self._books.learn(exposure, self._model, focus_um, found, travelled_um)
+            start_focus_um = self._prepared.focus_um[exposure.target]
+            self._books.learn(exposure, self._model, focus_um, found, travelled_um, start_focus_um)
+            believed_um = self._books.branch(exposure).shift_um
+            self._sighting.remember(exposure, aim.shift_um, found, believed_um)
             self._chronicle.annotate(exposure, found, fit=fit)
         finally:
             self._taking.close()
+        self._overview.save()
         compared = reference is not None
-        # What counts against a target is how far it is from where it was expected to be found.
-        away_um = found if found is None or region is None else found.minus(region.centre_um)
+        # What counts against a target is how far it is from where it was expected to be found; a peak that all other
+        # measurements contradict says nothing of it.
+        away_um = found if believed or exposure.branch is Branch.START else None
+        if away_um is not None and region is not None:
+            away_um = away_um.minus(region.centre_um)
         look = Look(exposure.target, exposure.branch, tilt_deg, taken.shot, away_um, compared, tracks)
         verdict = self._watch.judge(look)
         tiles: list[dict[str, Any]] = []
@@ -245,10 +302,28 @@ class Acquisition:
                 centre = Centre(aim.shift_um, found_um, focus_um, tilt_deg, taken.shot)
                 self._tiling.take_rest(exposure, centre, tiles)
         finally:
-            self._chronicle.exposed(exposure, focus_um, taken, found, fit, before_e_per_a2, tiles)
+            comparison = Comparison(aim, region, wanted_um, found, believed, fit)
+            self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._books.end_branch(exposure, verdict)
+
+    def _complete_montage(self, exposure: Exposure, tilt_deg: float) -> None:
+        """Take the tiles that a montage lacks whose centre was taken before an interruption."""
+        aim = self._model.aim(exposure.target, tilt_deg, exposure.branch)
+        focus_um = self._focusing.focus_um(exposure, aim, tilt_deg, self._taking.travelled_um(exposure))
+        shot = self._prepared.preview or Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
+        centre = Centre(aim.shift_um, aim.shift_um, focus_um, tilt_deg, shot)
+        left = read_tiles(self._books.state, exposure.target).left
+        tiles: list[dict[str, Any]] = []
+        self._tiling.take_rest(exposure, centre, tiles, left)
+        self._books.note("completed", target=exposure.target, tilt_deg=exposure.tilt_deg, tiles=tiles)
+
+    def _is_to_be_taken_twice(self, exposure: Exposure, tilt_deg: float, tracks: bool) -> bool:
+        """Whether a first image is to centre the target, because that is wanted or nothing else tells where it is."""
+        if self._taking.is_taken_twice(exposure):
+            return True
+        return tracks and not self._overview.before(exposure, tilt_deg)
 
     def _look(self, exposure: Exposure, tilt_deg: float, reference: tuple[int, XY] | None) -> None:
         """Take a first image, kept in a stack of its own, to centre the target for the one in its series.
@@ -279,6 +354,15 @@ class Acquisition:
         if found is not None:
             seen = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
             self._model.observe(Observation(*seen, self._scope.clock_s()))
+
+    def _risen_um(
+        self, exposure: Exposure, aim: Aim, tilt_deg: float, fit: FitOrMissing | None
+    ) -> float | None:
+        """How much the target has risen since the start, as the fit shows it; None without one."""
+        if not isinstance(fit, CtfFit):
+            return None
+        error_um = fit.defocus_um - self._focusing.wanted_um(exposure)
+        return self._focusing.risen_um(exposure.target, aim, tilt_deg, exposure.branch, error_um)
 
     def _fit_ctf(self, exposure: Exposure, focus_um: float) -> FitOrMissing | None:
         """CTF of the image just taken, once it is saved and aligned; None where none is to be fitted."""

@@ -21,7 +21,7 @@ from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing
-from pacetomo.tracking import Aim, TrackingModel
+from pacetomo.tracking import Aim, Rise, TrackingModel
 
 MOST_CHANGE_UM = 3.0
 """A focus farther than this from the predicted one is no measurement: heights are known better than that."""
@@ -122,6 +122,14 @@ class Focusing:
             self._fail(f"autofocus at {tilt_deg:.1f}° would expose target {numbers}")
         return bool(touched)
 
+    def risen_um(self, number: int, aim: Aim, tilt_deg: float, branch: Branch, error_um: float) -> float:
+        """How much a target has risen since the start, if its image is off by `error_um` from the wanted defocus.
+
+        True defocus grows with the focus set and with the height, so what the focus was not lowered by shows.
+        """
+        lowered_um = self._prepared.focus_um[number] - self._own_focus_um(number, aim, tilt_deg, branch)
+        return lowered_um + error_um
+
     def _own_focus_um(self, number: int, aim: Aim, tilt_deg: float, branch: Branch) -> float:
         """Focus that gives a target its usual defocus."""
         focus_um = self._prepared.focus_um[number] - aim.rise_um + self._refocus_um[branch]
@@ -161,7 +169,10 @@ class Focusing:
                 "is not believed"
             )
             return
-        self._refocus_um[branch] += change_um
+        # A place that needs a lower focus than was set has risen by as much more than was thought.
+        risen_um = self.risen_um(number, aim, tilt_deg, branch, -change_um)
+        if not self._model.measure_rise(Rise(number, tilt_deg, branch, risen_um, self._scope.clock_s())):
+            self._refocus_um[branch] += change_um
         text = f"Autofocus at {tilt_deg:.1f}°: focus corrected by {change_um:+.2f} µm"
         self._scope.tell(text)
         self._books.note("step", name="autofocus", text=text, tilt_deg=tilt_deg, change_um=change_um)

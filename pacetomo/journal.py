@@ -2,6 +2,16 @@
 
 Whoever watches a run (progress, report, editor) reads this file and never the engine. Every line has ``event`` and
 ``t_s``, the microscope's clock in seconds; the other keys depend on the event and only ever grow in number.
+
+``exposed`` compares what was expected of an image with what it has shown: ``residual_nm`` is where an alignment has
+found the target from where it was aimed at (null without an alignment), ``expected_nm`` and ``sigma_nm`` where it
+should have, by the tracking model, with standard deviations (x, y); ``accepted`` tells that there was an alignment,
+``believed`` that the model took it up, as far as it could tell then. ``ctf_defocus_um`` is the fitted defocus (null
+without one), ``wanted_um`` the one aimed for, ``sigma_defocus_um`` the standard deviation of the one about the other.
+
+``finding`` is what the tracking model has found out about the session (`pacetomo.tracking.Finding`): ``name``,
+``value`` with its standard error ``sigma`` and ``unit``, ``cause`` and ``cure`` in words, and ``target``, ``tilt_deg``
+and ``branch`` where it concerns only one, else null. It stands in place of an earlier one of the same name and place.
 """
 
 from __future__ import annotations

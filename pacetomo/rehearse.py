@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pacetomo.acquire import ERROR_MARK
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError, PlanError
-from pacetomo.files.target_file import read_targets, write_targets
+from pacetomo.files.target_file import format_targets, read_targets, write_targets
 from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, make_job
+from pacetomo.rehearsal_record import ACQUIRING, FINISHED, STATE, Record
+from pacetomo.report.records import read_journal
 from pacetomo.scope.protocol import Area, Microscope
 from pacetomo.scope.serialem_scope import SerialEMScope
 from pacetomo.scripts import script_path
@@ -27,6 +31,8 @@ SAMPLES = ("lamella", "holey")
 STAGES = ("krios", "cryoarm", "side-entry")
 FIDELITIES = ("rendered", "kinematic")
 DEFAULT_TARGETS = 10
+
+Watch = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,8 @@ def _beside(target: Target) -> Target:
     )
 
 
-def rehearse(rehearsal: Rehearsal, watch: Callable[[Path], None] | None = None) -> Outcome:
-    """Run a rehearsal.
+def rehearse(rehearsal: Rehearsal, watch: Watch | None = None) -> Outcome:
+    """Run a rehearsal in a new folder; `pacetomo.rehearsal_continued` goes on with one that is interrupted.
 
     Parameters
     ----------
@@ -132,31 +138,103 @@ def rehearse(rehearsal: Rehearsal, watch: Callable[[Path], None] | None = None) 
     KeyboardInterrupt
         When interrupted; the script has been stopped and its files closed by then.
     """
-    from mock_serialem.script_window import ScriptWindow
     from mock_serialem.sim.world import make_world
-    from pacetomo.background import await_finishing
 
-    name, targets = choose_targets(rehearsal)
     out = rehearsal.out.resolve()
+    name, targets = choose_targets(rehearsal)
     if rehearsal.truth is not None:
         _check_new_file(rehearsal.truth.resolve())
     _make_folder(out)
     truth = (rehearsal.truth or out / "truth.jsonl").resolve()
     _check_new_file(truth)
     files = AreaFiles(out / name)
+    made = [name, *(ref for target in targets.targets for ref in (target.view, target.reference) if ref)]
+    options = {**options_of(rehearsal), "content": content_of(rehearsal)}
+    record = Record(options, name, _planned(files, targets), tuple(made), str(truth))
+    record.write(out)
     world = make_world(rehearsal.sample, rehearsal.stage, rehearsal.seed, rehearsal.fidelity, truth)
     try:
         session = open_session(world, files, targets)
-        before = dict(world.activities)
-        journal = files.journal(1)
-        look = None if watch is None else lambda: watch(journal)
-        result = ScriptWindow(session, on_idle=look).run(script_path("acquire"))
-        await_finishing(files.run_file(1), look)
+        session.keep_state(out / STATE)
+        record = record.moved_on(out, phase=ACQUIRING, before=dict(world.activities))
+        return acquire_once(session, files, record, watch)
     finally:
         world.truth.close()
-    timeline = {name: spent - before.get(name, 0.0) for name, spent in world.activities.items()}
-    error = None if result.ok else _what_went_wrong(result.log, result.error)
-    return Outcome(files, truth, timeline, error, tuple(result.log))
+
+
+def options_of(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return the options as the record in a folder keeps them, without the content of the target file."""
+    return {
+        "target_file": None if rehearsal.target_file is None else str(rehearsal.target_file.resolve()),
+        "sample": rehearsal.sample,
+        "stage": rehearsal.stage,
+        "fidelity": rehearsal.fidelity,
+        "seed": rehearsal.seed,
+        "targets": rehearsal.targets,
+        "set": list(rehearsal.overrides),
+        "truth": None if rehearsal.truth is None else str(rehearsal.truth.resolve()),
+    }
+
+
+def content_of(rehearsal: Rehearsal) -> str:
+    """Return name and checksum of the target file that a rehearsal writes into its folder.
+
+    Raises
+    ------
+    PaceError
+        When the target file or a setting cannot be used.
+    """
+    name, targets = choose_targets(rehearsal)
+    return f"{name} {zlib.crc32(format_targets(targets).encode('utf-8')):08x}"
+
+
+def _planned(files: AreaFiles, targets: TargetSet) -> int:
+    resolved = resolve_settings(targets.settings_layer(files.target_file.name))
+    return len(make_job(files, targets, resolved, NOMINAL_STAGE_TO_SPECIMEN).plan)
+
+
+def acquire_once(session: Session, files: AreaFiles, record: Record, watch: Watch | None) -> Outcome:
+    """Run the script, note how it ended, and leave a microscope that can be gone on with unless all is done.
+
+    Raises
+    ------
+    PaceError
+        The record cannot be written, or finishing the run fails.
+    KeyboardInterrupt
+        When interrupted; the script has been stopped by then.
+    """
+    from mock_serialem.script_window import ScriptWindow
+    from pacetomo.background import await_finishing
+
+    journal = files.journal(1)
+    look = None if watch is None else lambda: watch(journal)
+    try:
+        result = ScriptWindow(session, on_idle=look).run(script_path("acquire"))
+        await_finishing(files.run_file(1), look)
+        error = None if result.ok else _what_went_wrong(result.log, result.error)
+        if error is None and _is_complete(journal):
+            record.moved_on(files.folder, phase=FINISHED, script="")
+            _discard(session)
+        else:
+            record.moved_on(files.folder, script=error or "not all images were taken")
+    finally:
+        session.suspend()
+    spent, before = session.world.activities, record.before or {}
+    timeline = {name: seconds - before.get(name, 0.0) for name, seconds in spent.items()}
+    return Outcome(files, Path(record.truth), timeline, error, tuple(result.log))
+
+
+def _is_complete(journal: Path) -> bool:
+    end = read_journal(journal).end if journal.is_file() else None
+    return end is not None and end.state == FINISHED
+
+
+def _discard(session: Session) -> None:
+    """Delete the state of a microscope that nobody goes on with; one that stays does no harm."""
+    if session.keeper is not None:
+        with contextlib.suppress(OSError):
+            session.keeper.discard()
+        session.keeper = None
 
 
 def _what_went_wrong(log: Sequence[str], error: str | None) -> str:

@@ -173,8 +173,11 @@ def parse_setting_text(name: str, text: str) -> SettingValue:
     """
     text = text.strip()
     row = SETTING_ROWS.get(name)
-    if row is None or row.kind is str:
+    if row is None:
         return text
+    if row.kind is str:
+        answer = parse_bool(text) if row.switch is not None and text not in (row.choices or ()) else None
+        return text if answer is None else answer
     if row.kind is bool:
         if text in ("0", "1"):
             return text == "1"
@@ -230,6 +233,8 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
             return value
         raise SettingsError(f"{row.name} is {_shown(value)}, True or False is needed")
     if row.kind is str:
+        if row.switch is not None and isinstance(value, bool):
+            return row.switch[value]
         if isinstance(value, str) and (is_one_line(value) if row.choices is None else value in row.choices):
             return value.strip()
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")

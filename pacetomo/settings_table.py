@@ -18,6 +18,7 @@ def setting(
     high: float | None,
     help: str,
     choices: tuple[str, ...] | None = None,
+    switch: tuple[str, str] | None = None,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -33,8 +34,17 @@ def setting(
         One line for people.
     choices : tuple of str, optional
         The words that a text setting may be; None for any line of text.
+    switch : pair of str, optional
+        Which of them False and True stand for.
     """
-    metadata = {"unit": unit, "low": low, "high": high, "help": help, "choices": choices}
+    metadata = {
+        "unit": unit,
+        "low": low,
+        "high": high,
+        "help": help,
+        "choices": choices,
+        "switch": switch,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -128,12 +138,15 @@ class Settings:
     trackMag: float = setting(
         0.0, "x", 0, 1000000, "nominal magnification of the tracking target's images; 0 for that of Record"
     )
-    trackTwice: bool = setting(
-        False,
+    trackTwice: str = setting(
+        "auto",
         "",
         None,
         None,
-        "take a first image of the tracking target at each tilt to centre it for the one that is kept in its series",
+        "centre the tracking target by a first image: never, at each tilt, or (auto, with tracker joint) where it may "
+        "be far off; auto looks in View, at little dose, where it can",
+        choices=("never", "always", "auto"),
+        switch=("never", "always"),
     )
     trackUseTrial: bool = setting(
         False, "", None, None, "image the tracking target in the Trial area instead of Record"
@@ -301,6 +314,14 @@ class Settings:
     alignLimit: float = setting(
         0.5, "µm", 0.01, 10, "largest shift that an alignment between two tilts may find"
     )
+    alignImages: int = setting(
+        3,
+        "images",
+        0,
+        5,
+        "latest images of a target and branch that each one is aligned to, brought to its tilt; "
+        "0 for SerialEM's AlignTo with the last one",
+    )
     minCounts: float = setting(
         0.0,
         "counts/s",
@@ -312,13 +333,13 @@ class Settings:
         True, "", None, None, "use the predicted instead of the measured first shift of the second branch"
     )
     tracker: str = setting(
-        "single",
+        "joint",
         "",
         None,
         None,
-        "model that predicts where targets move: each for itself, or all together (then dataPoints, ignoreNegStart, "
-        "taOffsetPos and taOffsetNeg have no effect)",
-        choices=("single", "joint"),
+        "model that predicts where targets move: all together, or each for itself as PACEtomo does (only then "
+        "dataPoints and ignoreNegStart have an effect)",
+        choices=("joint", "single"),
     )
     stageProfile: str = setting(
         "",
@@ -353,6 +374,17 @@ class Settings:
     )
     tgtTrackMnt: bool = setting(False, "", None, None, "montage: image the tracking target as a montage, too")
 
+    # after an interruption
+    retakeLost: str = setting(
+        "ask",
+        "",
+        None,
+        None,
+        "take an image again that may have been exposed and is lost; ask takes it as no where nobody can answer",
+        choices=("never", "ask", "always"),
+        switch=("never", "always"),
+    )
+
     # help with trouble
     debug: bool = setting(
         False,
@@ -383,6 +415,8 @@ class SettingRow(NamedTuple):
         Limits, both allowed values themselves.
     choices : tuple of str, or None
         The words that a text setting may be; None for any line of text, and for what is no text.
+    switch : pair of str, or None
+        Which of them False and True stand for.
     """
 
     name: str
@@ -393,6 +427,7 @@ class SettingRow(NamedTuple):
     high: float | None
     help: str
     choices: tuple[str, ...] | None
+    switch: tuple[str, str] | None
 
     @property
     def allowed(self) -> str:
@@ -402,7 +437,12 @@ class SettingRow(NamedTuple):
         '-80 to 80 deg'
         """
         if self.choices is not None:
-            return " or ".join(self.choices)
+            words = " or ".join(self.choices)
+            return (
+                words
+                if self.switch is None
+                else f"{words} (False is {self.switch[0]}, True {self.switch[1]})"
+            )
         if self.kind is str:
             return "text"
         if self.kind is bool:

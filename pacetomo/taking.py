@@ -114,8 +114,10 @@ class Taking:
         return self._imaging[target] == Imaging()
 
     def is_taken_twice(self, exposure: Exposure) -> bool:
-        """Whether a first image is to centre the target for the one in its series."""
-        return self._job.settings.trackTwice and exposure.target == self._job.targets.tracking.number
+        """Whether a first image is to centre the target for the one in its series, at every tilt."""
+        return (
+            self._job.settings.trackTwice == "always" and exposure.target == self._job.targets.tracking.number
+        )
 
     def limit_um(self, exposure: Exposure, shot: Shot) -> float:
         """How far off the target may be found."""
@@ -214,9 +216,9 @@ class Taking:
             self._told_of_dose = True
             self._books.warn("the dose is not calibrated in SerialEM: totalDose has no effect")
 
-    def offset(self, exposure: Exposure, section: int, limit_um: float) -> ShiftOrMissing:
-        """Where the content of an earlier image's centre lies in the image just taken (µm)."""
-        return self._scope.offset_from_file(self.series(exposure.target), section, limit_um)
+    def offset(self, exposure: Exposure, section: int, limit_um: float, centre_um: XY) -> ShiftOrMissing:
+        """Where the content of an earlier image's centre lies in the image just taken (µm), expected at a place."""
+        return self._scope.offset_from_file(self.series(exposure.target), section, limit_um, centre_um)
 
     def close(self) -> None:
         """Close the stack."""

@@ -8,12 +8,13 @@ lacks, and a stack with a section more than ``tiles`` knows shows that its tile 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from pacetomo.books import Books
 from pacetomo.errors import RunFileError
+from pacetomo.job import Job
 from pacetomo.montage import Tile
 from pacetomo.run_state import BRANCHES, BranchState, RunState
 
@@ -139,3 +140,15 @@ def expect(books: Books, number: int, tiles: Iterable[Tile]) -> None:
     """Note which tiles are to follow the centre tile that is about to be taken."""
     known = read_tiles(books.state, number)
     books.state = with_tiles(books.state, number, replace(known, left=tuple(tiles)))
+
+
+def half_taken(job: Job, state: RunState, done: Collection[int]) -> frozenset[int]:
+    """Places in the plan of montages of which the centre has been taken and other tiles are waited for."""
+    found = set()
+    for target in job.active:
+        if len(job.montage(target.number).tiles) == 1 or not read_tiles(state, target.number).left:
+            continue
+        mine = [one.number for one in job.plan if one.target == target.number and one.number in done]
+        if mine:
+            found.add(max(mine))
+    return frozenset(found)

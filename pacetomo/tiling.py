@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from pacetomo.books import Books
@@ -70,8 +70,14 @@ class Tiling:
         if self._rest(exposure.target):
             expect(self._books, exposure.target, ())
 
-    def take_rest(self, exposure: Exposure, centre: Centre, notes: list[dict[str, Any]]) -> None:
-        """Take all tiles but the centre, and add for each what the journal is to know.
+    def take_rest(
+        self,
+        exposure: Exposure,
+        centre: Centre,
+        notes: list[dict[str, Any]],
+        only: Collection[Tile] | None = None,
+    ) -> None:
+        """Take all tiles but the centre, or `only` some, and add for each what the journal is to know.
 
         Raises
         ------
@@ -90,6 +96,8 @@ class Tiling:
         travelled = self._taking.travelled_um(exposure)
         montage = self._taking.montage(exposure.target)
         for tile in rest:
+            if only is not None and tile not in only:
+                continue
             offset_um = montage.offset_um(tile, field_um, axes).plus(travelled)
             note = self._take(exposure, tile, centre, offset_um)
             if note is not None:

@@ -1,8 +1,8 @@
 """The tracking model: where each target will be at the next tilt, and what was learnt from the last image.
 
 The engine asks a `TrackingModel` for an `Aim` before each exposure and tells it afterwards what was measured. A model
-sees all targets, never touches the microscope, keeps no clock and logs nothing; its state is written to the run file
-through `export` and put back through `restore`.
+sees all targets, never touches the microscope, keeps no clock and logs nothing. Its state is a function of what it was
+told, in that order, so that a record of this (`pacetomo.memory`) brings another one to the same state exactly.
 
 Displacements are specimen shifts in µm (X along the tilt axis, Y across it), heights in µm towards the source,
 tilts in degrees.
@@ -58,11 +58,14 @@ class Aim(NamedTuple):
 class Region(NamedTuple):
     """Where an alignment should find a target: residual (specimen plane, µm) and its standard deviation.
 
-    It is off the centre where a model believes that the chain of alignments is off by something.
+    It is off the centre where a model believes that the chain of alignments is off by something. `sigma_defocus_um` is
+    the standard deviation that a measured defocus should have about the wanted one, None if the model has no idea of
+    the error of such measurements.
     """
 
     centre_um: XY
     sigma_um: XY
+    sigma_defocus_um: Optional[float] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 class Observation(NamedTuple):
@@ -70,7 +73,8 @@ class Observation(NamedTuple):
 
     `applied_um` is the specimen shift set for the image, `residual_um` where the target was then seen relative to the
     image centre in the specimen plane: by alignment to the previous image of the same target and branch, or None when
-    there was none or it is not to be trusted. `defocus_error_um` is the measured defocus less the wanted one, or None.
+    there was none or it is not to be trusted. `rise_um` is the target's height along the beam less that at the start
+    tilt, as the measured defocus of the image shows it, or None.
     """
 
     target: int
@@ -78,8 +82,67 @@ class Observation(NamedTuple):
     branch: Branch
     applied_um: XY
     residual_um: Optional[XY]  # noqa: UP045 - evaluated at run time on Python 3.9
-    defocus_error_um: Optional[float] = None  # noqa: UP045
+    rise_um: Optional[float] = None  # noqa: UP045
     time_s: float = 0.0
+
+
+class Sight(NamedTuple):
+    """Where a target is at a tilt, by an image of a larger field outside its series.
+
+    `place_um` is the specimen shift that centres it, `sigma_um` the standard deviation of each coordinate.
+    """
+
+    target: int
+    tilt_deg: float
+    branch: Branch
+    place_um: XY
+    sigma_um: float
+    time_s: float
+
+
+class Rise(NamedTuple):
+    """A height measured outside a series: of the sample at a target, along the beam, less that at the start tilt."""
+
+    target: int
+    tilt_deg: float
+    branch: Branch
+    rise_um: float
+    time_s: float
+
+
+class Finding(NamedTuple):
+    """Something that a model has found out about a session and whoever runs it should know.
+
+    Attributes
+    ----------
+    name : str
+        What it is about: "axis", "axis by branch", "pretilt", "rotation", "height", "slip", "height slip", "scatter",
+        "contrast" or "noise".
+    value, sigma : float
+        What has been found and its standard error.
+    unit : str
+        Of both: "µm", "degrees" or "" for a share or factor.
+    cause, cure : str
+        What is the matter with how much certainty, and what to do about it; parts of a sentence.
+    target : int or None
+        The target concerned; None when all are.
+    tilt_deg : float or None
+        Where it happened; None for what holds everywhere.
+    branch : Branch or None
+    worth_telling : float
+        A change of the value by more than this is news.
+    """
+
+    name: str
+    value: float
+    sigma: float
+    unit: str
+    cause: str
+    cure: str
+    target: Optional[int] = None  # noqa: UP045 - evaluated at run time on Python 3.9
+    tilt_deg: Optional[float] = None  # noqa: UP045
+    branch: Optional[Branch] = None  # noqa: UP045
+    worth_telling: float = math.inf
 
 
 class Move(NamedTuple):
@@ -116,6 +179,21 @@ class TrackingModel(Protocol):
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
         """Where an alignment at the present aim should find the target; None if the model expects it in the centre."""
 
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Whether the target may be off its aim by more than `reach_um`, so that it is to be looked for beforehand."""
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Whether a residual found at the present aim (None: nothing found) asks for another look."""
+
+    def sight(self, seen: Sight) -> None:
+        """Learn from a look."""
+
+    def measure_rise(self, seen: Rise) -> bool:
+        """Learn from an autofocus at a target's place; False where the model has no use for it."""
+
+    def recovered(self, shift_um: XY, sigma_um: float) -> None:
+        """All targets have moved by so much (µm) since the last image, known to `sigma_um`."""
+
     def follow(self, target: int | None) -> None:
         """From here on another target tracks: its measured shift at a tilt goes to all others at that tilt.
 
@@ -125,8 +203,14 @@ class TrackingModel(Protocol):
     def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
         """Take a target to be at another distance from the axis and height; before it is seen away from the start."""
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment, if there was one, is believed so far.
+        """
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What has been found out about the session beyond doubt, and should be told."""
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch, exact, for the run file."""
@@ -250,6 +334,28 @@ class SingleTargetModel:
         """No expectation of its own."""
         return None
 
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Never: this model does not know how wrong it may be."""
+        return False
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Never."""
+        return False
+
+    def sight(self, seen: Sight) -> None:
+        """Pass on what a look has shown: the targets not yet seen at this tilt are off by as much."""
+        aim = self.aim(seen.target, seen.tilt_deg, seen.branch)
+        self._common_um = self._common_um.plus(seen.place_um.minus(aim.shift_um))
+
+    def measure_rise(self, seen: Rise) -> bool:
+        """Heights come from displacements only."""
+        return False
+
+    def recovered(self, shift_um: XY, sigma_um: float) -> None:
+        """Take all targets to be where they were last seen, and so much farther."""
+        for key, track in self._tracks.items():
+            self._tracks[key] = replace(track, shift_um=track.shift_um.plus(shift_um))
+
     def follow(self, target: int | None) -> None:
         """Take the shift of another target for the common one; at this tilt there is none before it is seen."""
         self._tracking_target = target
@@ -261,8 +367,11 @@ class SingleTargetModel:
         for branch in (Branch.UP, Branch.DOWN):
             self._tracks[target, branch] = replace(self._tracks[target, branch], z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Take up the position found, fit the height anew; an untrusted residual counts as zero."""
+    def observe(self, seen: Observation) -> bool:
+        """Take up the position found, fit the height anew; an untrusted residual counts as zero.
+
+        Every alignment is believed.
+        """
         residual = seen.residual_um if seen.residual_um is not None else XY(0.0, 0.0)
         found = seen.applied_um.plus(residual)
         if seen.target == self._tracking_target:
@@ -277,6 +386,11 @@ class SingleTargetModel:
             else:
                 track = self._moved(seen.target, branch, found, seen.tilt_deg)
             self._tracks[seen.target, branch] = track
+        return seen.residual_um is not None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Nothing: a target by itself tells no cause from another."""
+        return ()
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """State of a target on a branch (UP or DOWN)."""

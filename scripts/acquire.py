@@ -29,7 +29,8 @@ acquire_here(
     # minExpTime=0, maxExpTime=0,  # s; 0 for no limit
     # --- tracking target
     # trackExpTime=0, trackDefocus=0, trackMag=0,  # s, um, nominal magnification; 0 as the others
-    # trackTwice=False, trackUseTrial=False,
+    # trackTwice="auto",  # or "always", "never": centre it by a first image
+    # trackUseTrial=False,
     # --- autofocus during the series
     # addAF=False,  # at the tracking target, at each change of branch
     # offTargetAF="never",  # beside the targets: or "branch", "tilt"
@@ -42,8 +43,9 @@ acquire_here(
     # refineGeo=False, fitLimit=30, parabolTh=9,  # by CTF at the start tilt; Angstrom, fits
     # --- tracking
     # dataPoints=4, alignLimit=0.5, ignoreNegStart=True,  # images, um
+    # alignImages=3,  # 0: align with SerialEM's AlignTo
     # minCounts=0,  # counts per second; a darker target ends on that branch
-    # tracker="single",  # or "joint"
+    # tracker="joint",  # or "single": each target for itself
     # stageProfile="",  # file of what past series have shown of the stage
     # updateProfile=False,  # add each finished run to it
     # beamTiltComp=True,

@@ -13,6 +13,7 @@ from hypothesis import settings
 HERE = Path(__file__).resolve().parent
 # Tests are imported from their files, so the module of strategies has to be found by its own name.
 sys.path.append(str(HERE))
+sys.path.append(str(HERE / "mock_serialem"))
 
 # A program started in the background ignores Ctrl-C, and so would all that tests start to interrupt it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

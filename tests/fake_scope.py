@@ -8,10 +8,10 @@ from pathlib import Path
 from fake_column import FakeColumn
 
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
 from pacetomo.geometry import SamplePlane, height_um, seen_y_um
 from pacetomo.scope.facts import Facts
-from pacetomo.scope.protocol import Area, CtfFit, Imaging, Item, Limits, Missing, Shot
+from pacetomo.scope.protocol import Area, CtfFit, Imaging, Item, Limits, Missing, PresentImage, Shot
 
 
 class Stop(Exception):
@@ -49,6 +49,9 @@ class FakeScope(FakeColumn):
         self.found: tuple | None = None
         self.doses: dict[int, float] = {}
         self.told: list[str] = []
+        self.stage = (10.0, -5.0, 1.0)
+        self.present: tuple | None = None
+        self.exposed = 0
         self.stopped = False
 
     def _note(self, verb: str, *details: object) -> object:
@@ -131,6 +134,30 @@ class FakeScope(FakeColumn):
             self.tilt, self.focus = self.found
             self.shift, self.open, self.found = XY(0.0, 0.0), None, None
         self.calls.append(("end",))
+
+    def ask(self, question):
+        self.told.append(question)
+        return self._note("ask", question) or False
+
+    def stage_um(self):
+        return self.stage
+
+    def move_stage_to(self, stage_um):
+        self._note("move_stage_to", stage_um)
+        self.stage = tuple(stage_um)
+
+    def present_image(self):
+        if self.present is None:
+            return None
+        return PresentImage(f"image {self.exposed}", self.present[0])
+
+    def load_section(self, path, section):
+        self._note("load_section", path, section)
+        self.present = self.sections[path][section]
+
+    def close_left_open(self, paths):
+        if self.open in paths:
+            self.open = None
 
     def move_to_item(self, item):
         self._note("move_to_item", item.place)
@@ -218,11 +245,13 @@ class FakeScope(FakeColumn):
         self._note("take", area)
         self.area = area
         self.present = (self.tilt, self.shift, self.shift)
+        self.exposed += 1
         return self._shot(None)._replace(dose_e_per_a2=self.look_dose_e_per_a2)
 
     def record(self, frame_name, floor_per_s=0.0):
         outcome = self._note("record", frame_name)
         self.taken.append((self.open.stem, self.tilt, self.imaging, self.exposure_s, self.focus))
+        self.exposed += 1
         self.present = (self.tilt, self.shift, self.seen_um(self._target_of(self.open)))
         shot = self._shot(outcome)
         return shot, None if shot.mean_counts < floor_per_s * shot.exposure_s else self.save_section()
@@ -245,8 +274,14 @@ class FakeScope(FakeColumn):
         field = {Area.VIEW: XY(24.0, 18.0), Area.SEARCH: XY(48.0, 36.0)}.get(self.imaging.area, XY(1.2, 0.9))
         return Shot(counts, self.exposure_s, 3.0 * self.exposure_s, field)
 
-    def offset_from_file(self, reference, section, limit_um):
-        outcome = self._note("offset_from_file", reference, section, limit_um)
+    def picture(self, longest_px):
+        return Missing("there are no images here")
+
+    def saved_picture(self, path, section, longest_px):
+        return Missing("there are no images here")
+
+    def offset_from_file(self, reference, section, limit_um, centre_um=ORIGIN):
+        outcome = self._note("offset_from_file", reference, section, limit_um, centre_um)
         if outcome is not None:
             return outcome
         if self._target_of(reference) is not None:
@@ -254,7 +289,7 @@ class FakeScope(FakeColumn):
             residual = (
                 self.seen_um(self._target_of(reference)).minus(self.shift).minus(then_seen.minus(then_shift))
             )
-            inside = residual.length <= limit_um
+            inside = residual.minus(centre_um).length <= limit_um
             return residual if inside else Missing("no correlation peak")
         target = int(reference.stem.replace("_view", "").rsplit("_", 1)[-1])
         return self.seen_um(target).minus(self.shift)

@@ -1,4 +1,4 @@
-"""Acquisitions on the simulator in this process, without images, and what its truth log says of them."""
+"""Acquisitions on the simulator in this process, mostly without images, and what its truth log says of them."""
 
 from __future__ import annotations
 
@@ -43,13 +43,14 @@ def acquire_on(
     seed=3,
     edit=None,
     prepare=None,
+    fidelity="kinematic",
     **settings,
 ):
-    """Acquire an example on a world of one's own making, without images, in this process.
+    """Acquire an example on a world of one's own making, without images if not told otherwise, in this process.
 
     `edit` may change the target set before it is written, `prepare` the session before the script starts.
     """
-    config = WorldConfig(sample, stage, microscope, seed, "kinematic")
+    config = WorldConfig(sample, stage, microscope, seed, fidelity)
     # The truth log counts residuals from the first image of a series, so that one is left where it is.
     given = {
         "startTilt": 0,

@@ -9,10 +9,12 @@ import numpy as np
 
 from pacetomo.frames import XY
 from pacetomo.joint.adaptation import CHAIN_SHARE, IMAGE_SHARE, NOISE_UM, STRETCH_POWER
-from pacetomo.joint.priors import USUAL, Scales, Stop, motion_covariance
+from pacetomo.joint.priors import CREEP_SHARE, USUAL, Scales, Stop, motion_covariance
+from pacetomo.joint.rows import CREEP_S, DRIFT_UM_PER_MIN
 from pacetomo.schemes import Branch, DoseSymmetric, TiltStop
 from pacetomo.tracking import Observation, Start
 
+PACE_S = 8.0
 SIDE = {Branch.START: 0, Branch.UP: 1, Branch.DOWN: -1}
 
 
@@ -49,6 +51,12 @@ class World:
             higher = slopes @ [x, y] + bend * (x**2 + y**2) / rim2_um2 + rng.normal(0, 0.06)
             self.higher_um[number] = float(higher)
         self.motion = self._draw_motion()
+        self.drift_um_per_min = rng.normal(0, DRIFT_UM_PER_MIN, 2)
+        self.creep_um = {
+            stop.tilt_deg: CREEP_SHARE
+            * rng.normal(0, [self.scales["x"].jitter_um, self.scales["y"].jitter_um])
+            for stop in self.stops
+        }
 
     def _draw_motion(self) -> dict[float, np.ndarray]:
         history: list[Stop] = []
@@ -76,8 +84,11 @@ class World:
         cosine = math.cos(math.radians(self.start_deg))
         return {n: Start(XY(p.x, p.y), p.y / cosine, 0.0, is_found=True) for n, p in self.places.items()}
 
-    def seen(self, target: int, stop: TiltStop) -> tuple[XY, float]:
-        """True shift that centres a target, and how high it sits above the focus of the start."""
+    def seen(self, target: int, stop: TiltStop, time_s: float = 0.0, rest_s: float = 1e3) -> tuple[XY, float]:
+        """True shift that centres a target, and how high it sits above the focus of the start.
+
+        `time_s` counts from the first image, `rest_s` from the first one at the tilt.
+        """
         phi = math.radians(stop.tilt_deg - self.start_deg)
         place, higher = self.places[target], self.higher_um[target]
         # At a start tilt other than 0 the level sample lies inclined to the beam.
@@ -94,7 +105,10 @@ class World:
         x = place.x + moved[0] - self.rotation * across_um + self.shear * n0 * sines
         cosines = math.cos(math.radians(stop.tilt_deg)) - math.cos(math.radians(self.start_deg))
         y += self.stretch * across_um - self.skew * place.x * cosines
-        return XY(x, y + moved[1]), z + moved[2] + self.focus_um
+        later = XY(*(self.drift_um_per_min * time_s / 60))
+        if SIDE[stop.branch]:
+            later = later.plus(XY(*(self.creep_um[stop.tilt_deg] * math.exp(-rest_s / CREEP_S))))
+        return XY(x, y + moved[1]).plus(later), z + moved[2] + self.focus_um
 
 
 class Session:
@@ -110,11 +124,12 @@ class Session:
         True less aimed-for shift and height, by target and tilt.
     """
 
-    def __init__(self, world, model, order=None, lies=None, defocus=True, level_deg=0.0):
+    def __init__(self, world, model, order=None, lies=None, defocus=True, level_deg=0.0, pace_s=PACE_S):
         self.world, self.model, self.order = world, model, order or list(world.places)
         self.lies, self.defocus, self.level_deg = lies or {}, defocus, level_deg
         self.nis, self.nees, self.errors_um, self.rises_um = [], [], {}, {}
         self.chain = {}
+        self.clock_s, self.pace_s = 0.0, pace_s
         self.rng = np.random.default_rng(world.seed + 1)
         # Drawn ahead, so that the order of targets does not change what each of them shows.
         self.draws = {
@@ -124,15 +139,17 @@ class Session:
     def run(self, stops=None):
         for stop in stops or self.world.stops:
             self.model.begin_tilt(stop.tilt_deg, stop.branch)
+            began_s = self.clock_s
             for number in self.order:
-                self.expose(number, stop)
+                self.expose(number, stop, self.clock_s - began_s)
+                self.clock_s += self.pace_s
         return self
 
-    def expose(self, number, stop):
+    def expose(self, number, stop, rest_s):
         world, model = self.world, self.model
         draws = self.draws[number, stop.tilt_deg]
         aim = model.aim(number, stop.tilt_deg, stop.branch)
-        true, rise = world.seen(number, stop)
+        true, rise = world.seen(number, stop, self.clock_s, rest_s)
         error = true.minus(aim.shift_um)
         self.errors_um[number, stop.tilt_deg], self.rises_um[number, stop.tilt_deg] = (
             error,
@@ -159,8 +176,9 @@ class Session:
                 self.chain[number, stop.branch] = chain.plus(lie)
         focus = None
         if self.defocus:
-            focus = rise - aim.rise_um + 0.08 * stretch * float(draws[4])
-        model.observe(Observation(number, stop.tilt_deg, stop.branch, aim.shift_um, residual, focus, 0.0))
+            focus = rise + 0.08 * stretch * float(draws[4])
+        seen = Observation(number, stop.tilt_deg, stop.branch, aim.shift_um, residual, focus, self.clock_s)
+        model.observe(seen)
 
     def largest_um(self, without=()):
         return max(error.length for (number, _), error in self.errors_um.items() if number not in without)

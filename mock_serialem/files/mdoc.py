@@ -69,6 +69,26 @@ class MdocFile:
         """
         return cls(path, line_end, parse_autodoc(path.read_bytes().decode(ENCODING, ERRORS)))
 
+    def reopen(self, rewrite: bool = False) -> None:
+        """See that the file is as remembered after this object has come out of a pickle.
+
+        Parameters
+        ----------
+        rewrite : bool
+            The file may have been in the writing; else it is written only if it has another length.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
+        if not self.autodoc.sections or (self._dirty_from == -1 and not rewrite):
+            return
+        end = (self._ends or [self._start])[-1]
+        if rewrite or not self.path.exists() or self.path.stat().st_size != end:
+            self._write_all()
+            self._dirty_from = None
+
     @property
     def image_sections(self) -> list[Section]:
         """The ``[ZValue = n]`` sections."""

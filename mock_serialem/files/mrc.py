@@ -185,6 +185,41 @@ class MrcStack:
             raise
         return stack
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the open file; see `reopen`."""
+        state = dict(self.__dict__)
+        del state["_stream"]
+        return state
+
+    def reopen(self, undo: bool = False) -> None:
+        """Open the file again after the stack has come out of a pickle.
+
+        Parameters
+        ----------
+        undo : bool
+            Sections that the file has gained since are to be written once more; otherwise the file is right.
+
+        Raises
+        ------
+        OSError
+            The file cannot be opened.
+        MrcError
+            It is no MRC file any more, or has another shape or fewer sections.
+        """
+        disk = MrcStack.open(self.path, writable=False)
+        disk.close()
+        if disk.shape_and_mode != self.shape_and_mode or disk.count < self.count:
+            raise MrcError(f"{self.path.name} is not the file that was open")
+        if disk.count > self.count and not undo:
+            self.__dict__.update(disk.__getstate__())
+        self._stream = self.path.open("r+b")
+        weakref.finalize(self, self._stream.close)
+
+    @property
+    def shape_and_mode(self) -> tuple[int, int, int, int]:
+        """What all sections share: rows, columns, mode, bytes of the extended header."""
+        return self.rows, self.columns, self.mode, self.extended_bytes
+
     @property
     def section_bytes(self) -> int:
         """Bytes per section in the extended header."""

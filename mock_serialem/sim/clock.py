@@ -67,6 +67,15 @@ class Clock:
         if self.pacer is not None:
             self.pacer(self.seconds)
 
+    def state(self) -> dict[str, float]:
+        """Seconds by activity and, by the name ``seconds``, in all."""
+        return {**self.activities, "seconds": self.seconds}
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go on from what `state` returned."""
+        self.activities.update({name: state[name] for name in ACTIVITIES})
+        self.seconds = state["seconds"]
+
     @contextmanager
     def booking(self, activity: str) -> Iterator[None]:
         """Book everything inside under one activity: a routine's images belong to the routine."""

@@ -12,6 +12,8 @@ drift       slow circling, independent of tilting
 from __future__ import annotations
 
 import math
+from copy import copy
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,17 @@ from mock_serialem.sim.pose import plane_rotation
 from mock_serialem.sim.profiles import StageProfile
 
 Floats = NDArray[np.float64]
+
+_CHANGING = (
+    "commanded_um",
+    "tilt_nominal_deg",
+    "tilt_true_deg",
+    "_error",
+    "_jumped",
+    "_tilted_at_s",
+    "_jitter",
+    "_relaxation",
+)
 
 BACKLASH_DEG = 3.0
 """Tilt by which backlash removal goes back before coming up again."""
@@ -65,6 +78,14 @@ class Play:
         self._follower = 0.0
         self.lead = 0.0
 
+    def state(self) -> tuple[float, float]:
+        """Place of the driven part (degrees) and lead."""
+        return self._follower, self.lead
+
+    def restore(self, state: tuple[float, float]) -> None:
+        """Go on from what `state` returned."""
+        self._follower, self.lead = state
+
     def drive_to(self, tilt_deg: float) -> None:
         """Move the driven side."""
         self._follower = min(max(self._follower, tilt_deg - self._half_width), tilt_deg + self._half_width)
@@ -101,6 +122,16 @@ class Stage:
         self._tilted_at_s = 0.0
         self._jitter = np.zeros(3)
         self._relaxation = np.zeros(3)
+
+    def state(self) -> dict[str, Any]:
+        """All that moves have changed, without the generator that draws."""
+        return {**{name: copy(getattr(self, name)) for name in _CHANGING}, "play": self._play.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        for name in _CHANGING:
+            setattr(self, name, copy(state[name]))
+        self._play.restore(state["play"])
 
     def move_to(self, x_um: float, y_um: float, z_um: float) -> None:
         """Go to a position; short moves end with a smaller error than long ones.

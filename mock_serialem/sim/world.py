@@ -9,10 +9,12 @@ see the comments in `profiles.MicroscopeProfile`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,16 @@ from mock_serialem.sim.scene import ImagingState, Scene
 from mock_serialem.sim.shot import AutofocusResult, CtfFit, ExposureSetup, ShiftMeasurement, Shot
 from mock_serialem.sim.stage import BACKLASH_DEG, Stage
 from mock_serialem.sim.truth import TruthLog, about
+
+_CHANGING = (
+    "mag_index",
+    "image_shift",
+    "focus_um",
+    "beam_tilt",
+    "beam_blanked",
+    "_exposures",
+    "_first_centres",
+)
 
 FIDELITIES = ("rendered", "kinematic")
 SAMPLES = {"lamella": LamellaSpec, "holey": HoleySpec}
@@ -97,18 +109,20 @@ class World:
         self.truth = truth
         self._clock = Clock()
         microscope, seed = config.microscope, config.seed
-        self.stage = Stage(config.stage, self._stream(1), self._stream(2))
+        # Those that go on drawing while the session lasts.
+        self._streams = {number: self._stream(number) for number in (1, 4, 5, 6, 7)}
+        self.stage = Stage(config.stage, self._streams[1], self._stream(2))
         self.optics = Optics(microscope, self.stage.motion, self._stream(3))
         self.sheet = Sheet(config.sample, seed)
         focus_phase = float(self._stream(8).uniform(0.0, 2.0 * math.pi))
         self._scene = Scene(microscope, self.stage, self.optics, self.sheet, focus_phase)
-        self._camera = Camera(microscope, self.sheet, seed, self._stream(4))
+        self._camera = Camera(microscope, self.sheet, seed, self._streams[4])
         self._observer = measure.Observer(
             microscope.measurement,
             self.optics,
             self.sheet,
             seed,
-            {"shift": self._stream(5), "routine": self._stream(6), "ctf": self._stream(7)},
+            {"shift": self._streams[5], "routine": self._streams[6], "ctf": self._streams[7]},
         )
         self.mag_index = microscope.area_mag_index["R"]
         self.image_shift = (0.0, 0.0)
@@ -122,6 +136,48 @@ class World:
     def _stream(self, number: int) -> np.random.Generator:
         """Generator of its own for each use, so that one does not disturb another."""
         return np.random.default_rng([self.config.seed, number])
+
+    # --- saved and restored
+
+    def state(self) -> dict[str, Any]:
+        """All that calls have changed, as plain values, for `restore`; `mishaps` and the truth log are left out."""
+        return {
+            "clock": self._clock.state(),
+            "stage": self.stage.state(),
+            "streams": {number: stream.bit_generator.state for number, stream in self._streams.items()},
+            **{name: copy(getattr(self, name)) for name in _CHANGING},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on, bit for bit, from what `state` of a world of the same config returned."""
+        self._clock.restore(state["clock"])
+        self.stage.restore(state["stage"])
+        for number, stream in self._streams.items():
+            stream.bit_generator.state = state["streams"][number]
+        for name in _CHANGING:
+            setattr(self, name, copy(state[name]))
+
+    def acknowledge(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Take note of truth lines that this state knows nothing of: their exposures count, their time has passed.
+
+        What else happened then is lost. The generators are set to other places, so that no noise comes twice.
+        """
+        for line in lines:
+            if line["event"] == "exposure":
+                self._exposures += 1
+            elif line["event"] == "saved" and line["section"] == 0:
+                x_um, y_um, z_um = (line[f"sample_{axis}_um"] for axis in "xyz")
+                self._first_centres[line["file"]] = (x_um, y_um, z_um)
+        latest_s = max((line["t_s"] + line.get("exposure_s", 0.0) for line in lines), default=0.0)
+        self.advance(max(0.0, latest_s - self.clock_s), "wait")
+        for number, stream in self._streams.items():
+            fresh = np.random.default_rng([self.config.seed, number, self._exposures])
+            stream.bit_generator.state = fresh.bit_generator.state
+
+    @property
+    def exposures(self) -> int:
+        """Images taken so far."""
+        return self._exposures
 
     # --- clock
 

@@ -110,6 +110,10 @@ class NoiseScale:
         count, squares = self._counts.get(target, 0), self._squares.get(target, 0.0)
         return math.sqrt((_OWN_WEIGHT + squares) / (_OWN_WEIGHT + count))
 
+    def relative_error(self, target: int) -> float:
+        """Relative standard error of a target's factor."""
+        return 1.0 / math.sqrt(2.0 * (_OWN_WEIGHT + self._counts.get(target, 0)))
+
     def stretch(self, tilt_deg: float) -> float:
         """How much longer the way through the sample is than where it is level."""
         return 1.0 / max(0.2, math.cos(math.radians(tilt_deg - self.level_deg)))

@@ -110,8 +110,11 @@ class Belief:
         self._doubt: dict[int, float] = {}
         self._taken: list[_Taken] = []
         self._believed: list[bool] = []
+        self._outcomes: dict[int, tuple[bool, ...]] = {}
         self._contrary_um: float | None = None
+        self._contrary_before_um: float | None = None
         self._knows_focus = False
+        self._is_sighted = self._slip_is_seen = False
         self._stars = Stars(Star(self.motion.x_prior()), Star(self.motion.yz_prior()))
         chain_um2 = IMAGE_SHARE * self.noise.standard_um2(geometry.start_tilt_deg)
         for target, start in geometry.starts.items():
@@ -145,7 +148,7 @@ class Belief:
             if branch is not Branch.START:
                 x_row.own[0, OWN_E[branch]] = yz_rows.own[0, OWN_E[branch]] = 1.0
         x, yz = stars.x.expect(target, x_row), stars.yz.expect(target, yz_rows)
-        shift, rise = self._predicted(target, tilt_deg)
+        shift, rise = self._predicted(target, tilt_deg, branch)
         if (
             not self._knows_focus
         ):  # y alone cannot tell the axis from the stage's motion: it shall not drive the focus
@@ -180,15 +183,19 @@ class Belief:
             self._ahead = (key, stars)
         return self._ahead[1]
 
-    def _predicted(self, target: int, tilt_deg: float) -> tuple[XY, float]:
+    def _predicted(self, target: int, tilt_deg: float, branch: Branch) -> tuple[XY, float]:
+        """Shift and rise by geometry, with what is known of the axis and of breaks."""
         shift, rise = self.geometry.predicted(target, tilt_deg)
-        return shift.plus(self._moved), rise
+        dy, dz = self.geometry.by_axis_um(tilt_deg, branch)
+        return shift.plus(self._moved).plus(XY(0.0, dy)), rise + dz
 
     # going on
 
     def visit(self, tilt_deg: float, branch: Branch) -> None:
         """Learn from the tilt that has ended, and begin another one."""
         self._settle()
+        self._is_sighted = self._slip_is_seen = False
+        self._contrary_before_um = self._contrary_um
         self.tilt_deg, self.branch = tilt_deg, branch
         if branch is not Branch.START:
             self.motion.visit(tilt_deg, branch)
@@ -197,10 +204,8 @@ class Belief:
 
     def take(self, image: Image) -> bool:
         """Learn from an image at the present tilt; whether its alignment is believed."""
-        at = Moment(
-            self.tilt_deg, self.branch, self._stop_number(), image.minutes, self._rest_s(image.minutes)
-        )
-        shift, rise = self._predicted(image.target, self.tilt_deg)
+        at = self._moment(image.minutes)
+        shift, rise = self._predicted(image.target, self.tilt_deg, self.branch)
         stops = len(self.motion.stops)
         taken = _Taken(
             image,
@@ -223,6 +228,64 @@ class Belief:
         """Whether the latest image does not fit: its alignment is not believed, or the stage must have slipped."""
         return bool(self._believed) and (not self._believed[-1] or self.motion.has_slipped)
 
+    def measure_rise(self, target: int, rise_um: float, minutes: float) -> None:
+        """Learn from the height of a target's place at the present tilt, before its images."""
+        at = self._moment(minutes)
+        rows = self.geometry.yz_rows(target, at, len(self.motion.stops))
+        _, predicted_um = self._predicted(target, self.tilt_deg, self.branch)
+        self._absorb_rise(target, Row(rows.common[1:], rows.own[1:]), rise_um - predicted_um)
+        if not self._taken:  # part of what is known at the tilt's begin
+            self._before = self._stars.copy()
+            self._contrary_before_um = self._contrary_um
+
+    def contradicts(self, target: int, residual_um: XY, minutes: float) -> bool:
+        """Whether a residual at the present tilt is not what is expected of an alignment of the target there.
+
+        `residual_um` counts from where the target itself is expected.
+        """
+        true = self.outlook(target, self.tilt_deg, self.branch, minutes)
+        found = self.outlook(target, self.tilt_deg, self.branch, minutes, as_found=True)
+        apart = true.shift_um.plus(residual_um).minus(found.shift_um)
+        return apart.x**2 / found.variance_um2.x + apart.y**2 / found.variance_um2.y > GATE
+
+    def sight(self, target: int, place_um: XY, sigma_um: float, minutes: float) -> None:
+        """Learn at the present tilt where a target is, from an image outside its series.
+
+        Such an image shows a larger field, so it cannot have missed the target: what contradicts it is a slip.
+
+        Parameters
+        ----------
+        target : int
+        place_um : XY
+            Specimen shift that centres it.
+        sigma_um : float
+            Standard deviation of each coordinate.
+        minutes : float
+        """
+        at = self._moment(minutes)
+        stops = len(self.motion.stops)
+        x_row = self.geometry.x_row(target, at, stops)
+        both = self.geometry.yz_rows(target, at, stops)
+        rows = (x_row, Row(both.common[:1], both.own[:1]))
+        apart = place_um.minus(self._predicted(target, self.tilt_deg, self.branch)[0])
+        chi_square = 0.0
+        for star, row, value in zip(self._before, rows, apart):
+            expected = star.expect(target, row)
+            chi_square += (value - float(expected.mean[0])) ** 2 / (
+                float(expected.covariance[0, 0]) + sigma_um**2
+            )
+        if chi_square > GATE and self.motion.stops and self.branch is not Branch.START:
+            self._slip_is_seen = True
+            self.motion.slip(SLIP_UM)
+        self._is_sighted = True
+        self.motion.resolve(self._before)
+        noise = np.array([[sigma_um**2]])
+        for star, row, value in zip(self._before, rows, apart):
+            star.update(target, row, np.array([value]), noise)
+        self._go_through_again(self._believed)
+        if self._taken and self.branch is not Branch.START:
+            self._reconsider()
+
     def moved(self, shift_um: XY, sigma_um: float) -> None:
         """All targets are seen elsewhere from the next tilt on, by so much with such an uncertainty."""
         self._moved = self._moved.plus(shift_um)
@@ -232,8 +295,10 @@ class Belief:
         """Time since the first image of the present tilt."""
         return 60.0 * (minutes - self._taken[0].image.minutes) if self._taken else 0.0
 
-    def _stop_number(self) -> int | None:
-        return None if self.branch is Branch.START else len(self.motion.stops) - 1
+    def _moment(self, minutes: float) -> Moment:
+        """A time at the present tilt."""
+        stop = None if self.branch is Branch.START else len(self.motion.stops) - 1
+        return Moment(self.tilt_deg, self.branch, stop, minutes, self._rest_s(minutes))
 
     # one image
 
@@ -301,16 +366,17 @@ class Belief:
             star.set_ray(target, ray)
 
     def _absorb_defocus(self, taken: _Taken) -> None:
-        """Take in a measured height; two in a row that contradict alike show that all have risen or sunk."""
-        image = taken.image
-        if image.rise_um is None:
-            return
+        """Take in the height that an image has shown."""
+        if taken.image.rise_um is not None:
+            row = Row(taken.yz_rows.common[1:], taken.yz_rows.own[1:])
+            self._absorb_rise(taken.image.target, row, taken.image.rise_um - taken.predicted_rise_um)
+
+    def _absorb_rise(self, target: int, row: Row, measured_um: float) -> None:
+        """Take in a height; two in a row that contradict alike show that all have risen or sunk."""
         self._knows_focus = True
-        row = Row(taken.yz_rows.common[1:], taken.yz_rows.own[1:])
         noise = np.array([[(DEFOCUS_NOISE_UM * self.noise.stretch(self.tilt_deg)) ** 2]])
-        measured = np.array([image.rise_um - taken.predicted_rise_um])
-        expected = self._stars.yz.expect(image.target, row)
-        apart_um = float(measured[0] - expected.mean[0])
+        expected = self._stars.yz.expect(target, row)
+        apart_um = measured_um - float(expected.mean[0])
         if apart_um**2 <= DEFOCUS_GATE * float(expected.covariance[0, 0] + noise[0, 0]):
             self._contrary_um = None
         elif self._contrary_um is not None and abs(apart_um - self._contrary_um) < AGREE_UM:
@@ -320,7 +386,7 @@ class Belief:
         else:
             self._contrary_um = apart_um
             return
-        self._stars.yz.update(image.target, row, measured, noise)
+        self._stars.yz.update(target, row, np.array([measured_um]), noise)
 
     # a whole tilt
 
@@ -333,17 +399,19 @@ class Belief:
         believed = [False] * len(self._taken)
         for n, value in zip(aligned, verdict.believed):
             believed[n] = value
-        has_profile = self.motion.profile is not None
-        if (
-            believed == self._believed
-            and self.motion.has_slipped == verdict.slipped
-            and has_profile == had_profile
-        ):
+        slipped = verdict.slipped or self._slip_is_seen
+        is_as_before = believed == self._believed and self.motion.has_slipped == slipped
+        if is_as_before and had_profile == (self.motion.profile is not None):
             return
-        self.motion.slip(SLIP_UM if verdict.slipped else None)
+        self.motion.slip(SLIP_UM if slipped else None)
+        self._go_through_again(believed)
+
+    def _go_through_again(self, believed: list[bool]) -> None:
+        """Take in the tilt's images once more from its begin, those that are believed."""
         self._stars = self._before.copy()
         self.motion.resolve(self._stars)
-        self._believed = believed
+        self._believed = list(believed)
+        self._contrary_um = self._contrary_before_um
         for taken, value in zip(self._taken, believed):
             self._absorb(taken, value)
             self._absorb_defocus(taken)
@@ -354,7 +422,10 @@ class Belief:
         doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
         scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
         apart = np.stack([x.apart, y.apart], axis=1)
-        return judge(Deviations(apart, x.predicted, y.predicted, x.noise_um2 * scale**2, doubt))
+        return judge(
+            Deviations(apart, x.predicted, y.predicted, x.noise_um2 * scale**2, doubt),
+            may_slip=not self._is_sighted,
+        )
 
     def _doubt_profile(self, aligned: Sequence[int], verdict: Verdict) -> Verdict:
         """Drop the profile if this tilt speaks against it, and all measurements together do; the verdict that holds.
@@ -400,6 +471,7 @@ class Belief:
 
     def _settle(self) -> None:
         """Learn scales, noise and whom to doubt from the tilt that has ended."""
+        self._outcomes = self.outcomes()
         for taken, believed in zip(self._taken, self._believed):
             if taken.image.residual_um is not None:
                 target = taken.image.target
@@ -440,6 +512,28 @@ class Belief:
                 Scatter(targets, np.array(apart) - levers @ star.mean - np.array(means), predicted, standard)
             )
         return scatters[0], scatters[1]
+
+    # what there is to tell
+
+    @property
+    def stars(self) -> Stars:
+        """The posterior itself; not to be changed."""
+        return self._stars
+
+    @property
+    def knows_focus(self) -> bool:
+        """Whether a defocus has been measured: without one, the axis cannot be told from the stage's motion."""
+        return self._knows_focus
+
+    def outcomes(self) -> dict[int, tuple[bool, ...]]:
+        """Which alignments of each target away from the start were believed, in order; one without result was not."""
+        known = dict(self._outcomes)
+        if self.branch is not Branch.START:
+            for taken, believed in zip(self._taken, self._believed):
+                image = taken.image
+                is_good = believed and image.residual_um is not None
+                known[image.target] = (*known.get(image.target, ()), is_good)
+        return known
 
 
 def _odds(advantage: float) -> str:

@@ -33,6 +33,10 @@ MOST_DOUBT = 0.3
 """Probability of a false peak: of a target that has shown none, and at most."""
 
 
+TINY = 1e-300
+"""What no account is less probable than, so that it has a logarithm."""
+
+
 class Deviations(NamedTuple):
     """Measurements of m targets at one tilt less their prediction at its begin.
 
@@ -73,8 +77,8 @@ def doubt_after(doubt: float, believed: bool) -> float:
     return max(FALSE_PEAK, 0.6 * doubt) if believed else MOST_DOUBT
 
 
-def judge(seen: Deviations) -> Verdict:
-    """Most probable account of a tilt's measurements.
+def judge(seen: Deviations, may_slip: bool = True) -> Verdict:
+    """Most probable account of a tilt's measurements, without a slip where `may_slip` says that it is known already.
 
     Every measurement in turn is taken for one that shows the common offset; the account of its offset is as probable as
     that offset itself and as the other measurements given it. Last comes the account that all are false.
@@ -82,23 +86,23 @@ def judge(seen: Deviations) -> Verdict:
     false_peak = seen.doubt / (math.pi * REACH_UM**2)
     verdict = Verdict((False,) * len(seen.doubt), False, float(np.log(false_peak).sum()))
     for k in range(len(seen.doubt)):
-        candidate = _account(seen, k, false_peak)
+        candidate = _account(seen, k, false_peak, SLIP_PROBABILITY if may_slip else 0.0)
         if candidate.score > verdict.score:
             verdict = candidate
     return verdict
 
 
-def _account(seen: Deviations, k: int, false_peak: Floats) -> Verdict:
-    """Verdict when the common offset is that of measurement k."""
-    usual = (1 - SLIP_PROBABILITY) * float(_density(seen, None)[k])
-    slip = SLIP_PROBABILITY / (math.pi * SLIP_REACH_UM**2)
+def _account(seen: Deviations, k: int, false_peak: Floats, slips: float) -> Verdict:
+    """Verdict when the common offset is that of measurement k, and slips have a probability."""
+    usual = (1 - slips) * float(_density(seen, None)[k])
+    slip = slips / (math.pi * SLIP_REACH_UM**2)
     true_peak = (1 - seen.doubt) * _density(seen, k)
     true_peak[k] = 1 - seen.doubt[k]
     others = np.log(true_peak + false_peak)
     others[k] = math.log(1 - seen.doubt[k])
     believed: NDArray[np.bool_] = true_peak > false_peak
     believed[k] = True
-    score = float(others.sum()) + math.log(usual + slip)
+    score = float(others.sum()) + math.log(usual + slip + TINY)
     return Verdict(tuple(believed.tolist()), slip > usual, score)
 
 

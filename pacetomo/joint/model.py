@@ -1,23 +1,27 @@
-"""The joint estimator as a `TrackingModel`: aims for the engine, measurements from it, and an exact memory as text."""
+"""The joint estimator as a `TrackingModel`: aims for the engine, measurements from it."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from collections.abc import Mapping
+from typing import Optional
 
 from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
+from pacetomo.joint.adaptation import DEFOCUS_NOISE_UM
 from pacetomo.joint.belief import Belief, Image
+from pacetomo.joint.findings import findings
 from pacetomo.joint.profile import StageProfile
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
-from pacetomo.tracking import Aim, Move, Observation, Region, Start, TrackRecord
+from pacetomo.tracking import Aim, Finding, Move, Observation, Region, Rise, Sight, Start, TrackRecord
 
 LONGEST_PACE_S = 60.0
 """Images farther apart than this have been interrupted."""
+
+SURE = 3.0
+"""Standard deviations within which a target is expected."""
 
 _SAME_TILT_DEG = 1e-3
 
@@ -37,13 +41,10 @@ class JointModel:
         The plane that the starts' heights were taken from; tells at which tilt images are best.
     data_points : int
         How many of the latest moves of a target are exported.
+    axis_offsets_um : mapping of Branch to float, optional
+        Added to the distance of every target from the tilt axis on that branch.
     profile : StageProfile, optional
         What past series have shown of the stage. It is dropped when measurements speak against it.
-
-    Notes
-    -----
-    The state is a function of what the model was made with and of what it was told, in that order. `memory` gives the
-    latter as lines of text, and `remember` puts it back, bit for bit.
     """
 
     def __init__(
@@ -54,28 +55,28 @@ class JointModel:
         tracking_target: int = 1,
         plane: Optional[SamplePlane] = None,  # noqa: UP045
         data_points: int = 4,
+        axis_offsets_um: Optional[Mapping[Branch, float]] = None,  # noqa: UP045
         profile: Optional[StageProfile] = None,  # noqa: UP045
     ) -> None:
-        level_deg = -math.degrees(math.atan((plane or SamplePlane()).slopes().y))
-        self._belief = Belief(Geometry(starts, start_tilt_deg, tracking_target), level_deg, profile)
+        self._plane = plane or SamplePlane()
+        level_deg = -math.degrees(math.atan(self._plane.slopes().y))
+        geometry = Geometry(starts, start_tilt_deg, tracking_target, axis_offsets_um)
+        self._belief = Belief(geometry, level_deg, profile)
+        self._profile = profile
         self._start_tilt_deg = start_tilt_deg
         self._data_points = data_points
-        self._rises_um = dict.fromkeys(starts, 0.0)
+        self._level_deg, self._tracking_target = level_deg, tracking_target
+        self._begun: list[Image] = []
+        self._is_reshaped = False
         self._began_s: float | None = None
         self._clock_s = 0.0
         self._pace_s = 0.0
-        self._memory: list[str] = []
         self._records: dict[tuple[int, Branch], TrackRecord] = {}
         for target, start in starts.items():
             for side in (Branch.UP, Branch.DOWN):
                 self._records[target, side] = TrackRecord(
                     start.shift_um, start_tilt_deg, start.n0_um, start.z0_um, ()
                 )
-
-    @property
-    def memory(self) -> tuple[str, ...]:
-        """Everything the model was told, a line each; grows at its end only."""
-        return tuple(self._memory)
 
     @property
     def dropped_profile(self) -> str | None:
@@ -87,35 +88,20 @@ class JointModel:
         """Whether the latest image does not fit the others: a false alignment, or a stage that has slipped."""
         return self._belief.contradicts_latest
 
-    def remember(self, lines: Iterable[str]) -> None:
-        """Bring a fresh model to where another one was whose `memory` this is.
-
-        Raises
-        ------
-        PlanError
-            When a line is none of a memory.
-        """
-        for line in lines:
-            try:
-                kind, *values = json.loads(line)
-                self._recall(kind, values)
-            except (ValueError, TypeError, KeyError) as err:
-                raise PlanError(f"the tracking model's memory cannot be read: {line!r} ({err})") from err
-
     def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
         """Begin a tilt: the stage's motion is unknown again, its statistics are known better."""
-        self._note("tilt", tilt_deg, branch.value)
+        if self._is_reshaped:
+            self._begin_anew()
         self._belief.visit(tilt_deg, branch)
 
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """Where the target is expected, from all that was seen of all targets."""
         seen = self._belief.outlook(target, tilt_deg, branch, self._minutes(self._next_s()))
-        self._rises_um[target] = seen.rise_um
         sigma = XY(math.sqrt(max(0.0, seen.variance_um2.x)), math.sqrt(max(0.0, seen.variance_um2.y)))
         return Aim(seen.shift_um, seen.rise_um, sigma, math.sqrt(max(0.0, seen.rise_variance_um2)))
 
     def search_region(self, target: int, tilt_deg: float, branch: Branch) -> Region | None:
-        """Residual (µm) that an alignment at an aim should find, and its standard deviation.
+        """Residual (µm) that an alignment at an aim should find, with standard deviations of it and of fitted defocus.
 
         It is not zero where the chain of alignments is believed to be off by something.
         """
@@ -123,48 +109,81 @@ class JointModel:
         true = self._belief.outlook(target, tilt_deg, branch, minutes)
         found = self._belief.outlook(target, tilt_deg, branch, minutes, as_found=True)
         x_um2, y_um2 = found.variance_um2
-        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)))
+        fit_um = DEFOCUS_NOISE_UM * self._belief.noise.stretch(tilt_deg)
+        defocus_um = math.sqrt(max(0.0, true.rise_variance_um2) + fit_um**2)
+        return Region(found.shift_um.minus(true.shift_um), XY(math.sqrt(x_um2), math.sqrt(y_um2)), defocus_um)
+
+    def wants_look(self, target: int, tilt_deg: float, branch: Branch, reach_um: float) -> bool:
+        """Whether `SURE` standard deviations of the aim are more than `reach_um`."""
+        sigma = self.aim(target, tilt_deg, branch).sigma_um
+        return SURE * sigma.length > reach_um
+
+    def doubts(self, target: int, tilt_deg: float, branch: Branch, residual_um: XY | None) -> bool:
+        """Whether nothing was found, or something that the gate for alignments does not let pass."""
+        if residual_um is None:
+            return True
+        return self._belief.contradicts(target, residual_um, self._minutes(self._next_s()))
+
+    def sight(self, seen: Sight) -> None:
+        """Learn from a look, which is believed whatever images of the series show."""
+        self._go_to(seen.tilt_deg, seen.branch)
+        self._belief.sight(seen.target, seen.place_um, seen.sigma_um, self._minutes(seen.time_s))
+
+    def measure_rise(self, seen: Rise) -> bool:
+        """Learn from an autofocus, as from the measured defocus of an image."""
+        self._go_to(seen.tilt_deg, seen.branch)
+        self._belief.measure_rise(seen.target, seen.rise_um, self._minutes(seen.time_s))
+        return True
 
     def follow(self, target: int | None) -> None:
         """Nothing changes: every target's measurement counts for all others, whoever tracks."""
 
     def recovered(self, shift_um: XY, sigma_um: float) -> None:
         """All targets have moved by so much (µm) in a break, known to `sigma_um`."""
-        self._note("moved", list(shift_um), sigma_um)
         self._belief.moved(shift_um, sigma_um)
 
     def reshape(self, target: int, n0_um: float, z0_um: float) -> None:
-        """Begin with another n0 and z0."""
-        self._note("shape", target, n0_um, z0_um)
+        """Begin with another n0 and z0; the focus at the start is taken to have been put right with them."""
+        self._is_reshaped = True
         starts = self._belief.geometry.starts
         starts[target] = starts[target]._replace(n0_um=n0_um, z0_um=z0_um)
         for side in (Branch.UP, Branch.DOWN):
             self._records[target, side] = self._records[target, side]._replace(n0_um=n0_um, z0_um=z0_um)
 
-    def observe(self, seen: Observation) -> None:
-        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown."""
-        rise_um = None
-        if seen.defocus_error_um is not None:
-            rise_um = self._rises_um[seen.target] + seen.defocus_error_um
-        residual = None if seen.residual_um is None else list(seen.residual_um)
-        self._note(
-            "seen",
-            seen.target,
-            seen.tilt_deg,
-            seen.branch.value,
-            list(seen.applied_um),
-            residual,
-            rise_um,
-            seen.time_s,
+    def observe(self, seen: Observation) -> bool:
+        """Learn from one exposure; a second one of a target at the same tilt adds to what the first has shown.
+
+        Whether its alignment is believed so far: later ones of the tilt may change that.
+        """
+        if self._began_s is None:
+            self._began_s = seen.time_s
+        is_next = self._belief.is_here(seen.tilt_deg, seen.branch)
+        if is_next and 0.0 < seen.time_s - self._clock_s < LONGEST_PACE_S:
+            self._pace_s = seen.time_s - self._clock_s
+        self._clock_s = seen.time_s
+        self._go_to(seen.tilt_deg, seen.branch)
+        image = Image(
+            seen.target, seen.applied_um, seen.residual_um, seen.rise_um, self._minutes(seen.time_s)
         )
-        self._learn(seen, rise_um)
+        if seen.branch is Branch.START:
+            self._begun.append(image)
+        believed = self._belief.take(image)
+        found = seen.applied_um.plus(seen.residual_um or ORIGIN)
+        if not believed and seen.residual_um is not None:  # where it really was is best known by the others
+            found = self._belief.outlook(seen.target, seen.tilt_deg, seen.branch, image.minutes).shift_um
+        self._write_down(seen, found)
+        return believed and seen.residual_um is not None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What the belief holds beyond doubt of axis, sample plane, stage and targets."""
+        return findings(self._belief, self._plane)
 
     def export(self, target: int, branch: Branch) -> TrackRecord:
         """Where the target was last found on a branch (UP or DOWN), and its height as believed then."""
         return self._records[target, Branch.UP if branch is Branch.START else branch]
 
     def restore(self, target: int, branch: Branch, record: TrackRecord) -> None:
-        """Put back what `export` gave. Without `remember` before it, only this position is known of the past.
+        """Put back what `export` gave. Only this position is known of the past then.
 
         Raises
         ------
@@ -181,51 +200,21 @@ class JointModel:
             )
         self._records[target, branch] = record
         if abs(record.tilt_deg - self._start_tilt_deg) > _SAME_TILT_DEG:
-            self._note("put back", target, branch.value, list(record[:4]), [list(m) for m in record.moves])
             self._put_back(target, branch, record)
+
+    def _begin_anew(self) -> None:
+        """Forget what the first images have shown of heights, which the targets' new places have taken up."""
+        self._is_reshaped = False
+        old = self._belief.geometry
+        geometry = Geometry(old.starts, self._start_tilt_deg, self._tracking_target, old.axis_offsets_um)
+        self._belief = Belief(geometry, self._level_deg, self._profile)
+        for image in self._begun:
+            self._belief.take(image._replace(rise_um=None))
 
     def _put_back(self, target: int, branch: Branch, record: TrackRecord) -> None:
         """Take a record for a measurement at its tilt."""
         self._go_to(record.tilt_deg, branch)
         self._belief.take(Image(target, record.shift_um, XY(0.0, 0.0), None, 0.0))
-
-    def _recall(self, kind: str, values: list[Any]) -> None:
-        """Be told again what a line of memory says."""
-        if kind == "tilt":
-            self.begin_tilt(values[0], Branch(values[1]))
-        elif kind == "moved":
-            self.recovered(XY(*values[0]), values[1])
-        elif kind == "shape":
-            self.reshape(*values)
-        elif kind == "put back":
-            target, side, numbers, moves = values
-            shift, tilt_deg, n0_um, z0_um = numbers
-            history = tuple(Move(*move) for move in moves)
-            record = TrackRecord(XY(*shift), tilt_deg, n0_um, z0_um, history)
-            self.restore(target, Branch(side), record)
-        elif kind == "seen":
-            target, tilt_deg, side, applied, residual, rise_um, time_s = values
-            found = None if residual is None else XY(*residual)
-            seen = Observation(target, tilt_deg, Branch(side), XY(*applied), found, None, time_s)
-            self._note(kind, *values)
-            self._learn(seen, rise_um)
-        else:
-            raise ValueError(f"{kind!r} is unknown")
-
-    def _learn(self, seen: Observation, rise_um: float | None) -> None:
-        if self._began_s is None:
-            self._began_s = seen.time_s
-        is_next = self._belief.is_here(seen.tilt_deg, seen.branch)
-        if is_next and 0.0 < seen.time_s - self._clock_s < LONGEST_PACE_S:
-            self._pace_s = seen.time_s - self._clock_s
-        self._clock_s = seen.time_s
-        self._go_to(seen.tilt_deg, seen.branch)
-        image = Image(seen.target, seen.applied_um, seen.residual_um, rise_um, self._minutes(seen.time_s))
-        believed = self._belief.take(image)
-        found = seen.applied_um.plus(seen.residual_um or ORIGIN)
-        if not believed and seen.residual_um is not None:  # where it really was is best known by the others
-            found = self._belief.outlook(seen.target, seen.tilt_deg, seen.branch, image.minutes).shift_um
-        self._write_down(seen, found)
 
     def _write_down(self, seen: Observation, found: XY) -> None:
         start = self._belief.geometry.starts[seen.target]
@@ -257,6 +246,3 @@ class JointModel:
 
     def _minutes(self, time_s: float) -> float:
         return 0.0 if self._began_s is None else (time_s - self._began_s) / 60.0
-
-    def _note(self, *values: Any) -> None:
-        self._memory.append(json.dumps(values))

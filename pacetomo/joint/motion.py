@@ -196,3 +196,40 @@ class Motion:
         if key not in self._expected:
             self._expected[key] = profile.expect(axis, self._start_tilt_deg, stops)
         return self._expected[key]
+
+    # what there is to tell
+
+    @property
+    def slips(self) -> tuple[Slip, ...]:
+        """Slips along x and y that the stage is taken to have made, and motions of everything (side 0)."""
+        return tuple(self._slips)
+
+    @property
+    def focus_slips(self) -> tuple[Slip, ...]:
+        """Changes of all heights; several of one stop add up."""
+        return tuple(self._focus_slips)
+
+    def x_mean(self) -> Floats:
+        """Prior mean of the common unknowns of x."""
+        prior, mean = self._x_prior(self.scales, self.stops, self.profile)
+        return np.zeros(len(prior)) if mean is None else mean
+
+    def yz_mean(self) -> Floats:
+        """Prior mean of the common unknowns of y and z."""
+        prior, mean = self._yz_prior(self.scales, self.stops, self.profile)
+        return np.zeros(len(prior)) if mean is None else mean
+
+    def cautious(self, stars: Stars) -> Stars:
+        """Stars under a prior whose smooth motion is at least the usual one.
+
+        Scales found from the evidence make what moves like the axis or the height, but is the stage's own, look
+        smaller than it may be.
+        """
+        careful = {
+            axis: scales._replace(smooth_um=max(scales.smooth_um, USUAL[axis].smooth_um))
+            for axis, scales in self.scales.items()
+        }
+        wary = stars.copy()
+        wary.x.use_prior(*self._x_prior(careful, self.stops, self.profile))
+        wary.yz.use_prior(*self._yz_prior(careful, self.stops, self.profile))
+        return wary

@@ -8,7 +8,8 @@ swing         correlated over some 9 degrees only, each branch for itself;
 jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
 walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
-slips         of all tilts of a branch from some tilt on, where measurements have shown that the stage moved.
+slips         of all tilts from some tilt on, where measurements have shown that the stage moved; part of it belongs to
+              the branch, because play in the mechanism is taken back on the other one.
 
 Beside it stands the creep c(j): what is still to come at the first image of a tilt and dies out while the targets are
 imaged; a stage that jitters more also creeps more.
@@ -39,6 +40,8 @@ CREEP_SHARE = 0.4
 CHANGE_FACTOR = 1.5
 JUMP_UM = 0.4
 SLIP_UM = 1.0
+SLIP_OF_ALL = 0.5
+"""Share of a slip's variance that both branches have in common."""
 
 LOG_SPREAD = 0.7
 """Standard deviation of the logarithm of a scale about its usual value."""
@@ -74,7 +77,7 @@ def stop_after(before: Sequence[Stop], phi_deg: float, side: int) -> Stop:
 
 
 class Slip(NamedTuple):
-    """A lasting motion of the stage: from a stop on (number from 0), on one side or, with side 0, on both."""
+    """A lasting motion of the stage: from a stop on (number from 0), seen on a side or, with side 0, known of both."""
 
     stop: int
     side: int
@@ -124,8 +127,10 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
-        moved = np.array([n >= slip.stop and slip.side in (0, stop.side) for n, stop in enumerate(stops)])
-        covariance += slip.sigma_um**2 * np.outer(moved, moved)
+        later, there = _after(slip, stops)
+        share = 1.0 if slip.side == 0 else SLIP_OF_ALL
+        covariance += share * slip.sigma_um**2 * np.outer(later, later)
+        covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
     return covariance
 
 
@@ -134,6 +139,19 @@ def _alike(phi_deg: Floats, length_deg: float) -> tuple[Floats, Floats]:
     alike: Floats = np.exp(-0.5 * ((phi_deg[:, None] - phi_deg[None, :]) / length_deg) ** 2)
     to_start: Floats = np.exp(-0.5 * (phi_deg / length_deg) ** 2)
     return alike, to_start
+
+
+def moved_by(slip: Slip, stops: Sequence[Stop]) -> Floats:
+    """Share of a slip that each stop is expected to show: all of it on its own side, part of it on the other."""
+    later, there = _after(slip, stops)
+    return later if slip.side == 0 else SLIP_OF_ALL * later + (1.0 - SLIP_OF_ALL) * there
+
+
+def _after(slip: Slip, stops: Sequence[Stop]) -> tuple[Floats, Floats]:
+    """1 for every stop after a slip, and for those of them that are on its side; else 0."""
+    later = np.array([float(n >= slip.stop) for n in range(len(stops))])
+    there = np.array([float(n >= slip.stop and slip.side in (0, stop.side)) for n, stop in enumerate(stops)])
+    return later, there
 
 
 def creep_covariance(stops: Sequence[Stop], scales: Scales) -> Floats:

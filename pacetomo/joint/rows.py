@@ -40,6 +40,8 @@ FOUND_UM = 0.02
 NOT_FOUND_UM = 0.10
 """Error of a start position that an image has shown, and of one that only geometry gives."""
 
+AXIS, AXIS_DIFFERENCE, HEIGHT, SLOPE_X, SLOPE_Y = 0, 1, 2, 5, 6
+"""Places of some common unknowns of y and z."""
 CREEP_S = 20.0
 """Time constant with which a stage comes to rest after a tilt."""
 
@@ -74,11 +76,21 @@ class Geometry:
     start_tilt_deg : float
     centre : int
         The target that X and Y are counted from.
+    axis_offsets_um : mapping of Branch to float
+        Known distance of the tilt axis from where points are counted from, to be added to theirs from the axis.
     """
 
-    def __init__(self, starts: Mapping[int, Start], start_tilt_deg: float, centre: int) -> None:
+    def __init__(
+        self,
+        starts: Mapping[int, Start],
+        start_tilt_deg: float,
+        centre: int,
+        axis_offsets_um: Mapping[Branch, float] | None = None,
+    ) -> None:
         self.starts = dict(starts)
+        self.axis_offsets_um = dict(axis_offsets_um or {})
         self.start_tilt_deg = start_tilt_deg
+        self.tracking = centre
         self._centre = self.starts.get(centre) or next(iter(self.starts.values()))
         self._radius2_um2 = max(1.0, max(self._square(number) for number in self.starts))
 
@@ -96,6 +108,11 @@ class Geometry:
         dy = seen_y_um(start.n0_um, start.z0_um, tilt_deg) - seen_y_um(start.n0_um, start.z0_um, from_deg)
         rise = height_um(start.n0_um, start.z0_um, tilt_deg) - height_um(start.n0_um, start.z0_um, from_deg)
         return start.shift_um.plus(XY(0.0, dy)), rise
+
+    def by_axis_um(self, tilt_deg: float, branch: Branch) -> XY:
+        """What the known offset of the axis adds to y, and to the rise, of every target on a branch."""
+        turned, off_um = self._turned(tilt_deg), self.axis_offsets_um.get(branch, 0.0)
+        return XY(off_um * (turned.cosine - 1.0), off_um * turned.sine)
 
     def x_row(self, target: int, at: Moment, stops: int) -> Row:
         """Row of where the target is seen along the axis, less the prediction."""
@@ -127,6 +144,11 @@ class Geometry:
             common[0, [first, first + 2]] = [1.0, _creep(at)]
             common[1, first + 1] = 1.0
         return Row(common, np.array([[1.0, 0.0, 0.0, -sine], [0.0, 0.0, 0.0, cosine]]))
+
+    @property
+    def centre(self) -> Start:
+        """The target that X and Y are counted from."""
+        return self._centre
 
     def _turned(self, tilt_deg: float) -> _Turned:
         now, begun = math.radians(tilt_deg), math.radians(self.start_tilt_deg)

@@ -14,6 +14,7 @@ from pacetomo.files.atomic import write_with_backup
 from pacetomo.report import figures
 from pacetomo.report.contact import Strip, acquired_on, contact_strip
 from pacetomo.report.page_style import CAPTIONS, CSS
+from pacetomo.report.predicted import calibration, predicted_figure
 from pacetomo.report.records import RunLog
 from pacetomo.report.sample_map import sample_figure
 from pacetomo.report.series import Series, join
@@ -98,9 +99,11 @@ def report_page(
     title = f"{runlog.area or 'Run'}: {summary.state}"
     parts = [
         _header(runlog, summary, truth, _first_date(series, stacks_dir)),
+        _findings(runlog),
         _table(summary),
         _figure("sample", figures.png(lambda: sample_figure(series, runlog, truth))),
         _figure("residual", figures.png(lambda: figures.residual_figure(series))),
+        _predicted(series),
         _figure("eucentric", figures.png(lambda: figures.eucentric_figure(series))),
         _figure("defocus", figures.png(lambda: figures.defocus_figure(series))),
         _figure("timeline", figures.png(lambda: figures.timeline_figure(runlog, timeline))),
@@ -222,6 +225,33 @@ def _strip(series: Series, strip: Strip) -> str:
         for thumb in strip.thumbs
     )
     return f'<div class="strip"><h3>{escape(name)}</h3>{pictures}</div>'
+
+
+def _findings(runlog: RunLog) -> str:
+    """What the tracking model has found out about the session."""
+    rows = "".join(
+        f"<tr>{_cells('td', (found.name, _capital(found.cause), _capital(found.cure)))}</tr>"
+        for found in runlog.findings
+    )
+    heads = _cells("th", ("about", "probable cause", "what to do"))
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>" if rows else "<p>None.</p>"
+    return _section("findings", table)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _predicted(series: Sequence[Series]) -> str:
+    """Figure and calibration of the predictions; journals of older versions do not hold them."""
+    sentences = calibration(series)
+    if not sentences:
+        return _section("predicted", "<p>The journal does not tell what was expected.</p>")
+    told = "".join(f"<p><b>{escape(sentence)}</b></p>" for sentence in sentences)
+    picture = _data(figures.png(lambda: predicted_figure(series)))
+    return _section(
+        "predicted", f'{told}<img class="figure" alt="{escape(CAPTIONS["predicted"][0])}" src="{picture}">'
+    )
 
 
 def _notes(runlog: RunLog) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pacetomo.report.figures import GOOD_DEFOCUS_UM
+from pacetomo.report.predicted import MOST_ROWS, SIGMAS
 from pacetomo.report.summary import GOOD_RESIDUAL_NM
 
 CAPTIONS = {
@@ -12,6 +13,10 @@ CAPTIONS = {
         f"image; start images are left out. Good: median below {GOOD_RESIDUAL_NM:.0f} nm, 95 % below "
         f"{2 * GOOD_RESIDUAL_NM:.0f} nm; defocus within {GOOD_DEFOCUS_UM:g} µm; dose outside below 10 % of "
         "the dose inside. Values with ▲ are far from it.",
+    ),
+    "findings": (
+        "What the tracking model has found out",
+        "Each beyond about three standard errors. Good: none; of the single tracker there never are any.",
     ),
     "sample": (
         "Targets on the sample",
@@ -23,6 +28,13 @@ CAPTIONS = {
         "Residual at exposure",
         "Where each target lay from the image centre when its image was taken. Good: inside the green "
         f"band (±{GOOD_RESIDUAL_NM:.0f} nm), and no target that walks away with tilt.",
+    ),
+    "predicted": (
+        "Measured against expected",
+        f"Bands: where the tracking model expected each alignment and each fitted defocus, ± {SIGMAS:g} standard "
+        "deviations; dots: what was measured. Start images are left out. Good: 19 of 20 dots in their band, on both "
+        "sides. Dots that leave a narrow band on one side mean a stage or target that the model does not "
+        f"know. Of more than {MOST_ROWS} targets, those that fit worst are shown.",
     ),
     "eucentric": (
         "Eucentric offset",
@@ -83,7 +95,8 @@ td.poor::before{content:"▲ ";font-size:9px}
 .strip span::before{width:15px;height:1px;margin-left:-7px}
 .strip span::after{width:1px;height:15px;margin-top:-7px}
 figcaption{font-size:12px;color:#47515c}.note{font-size:13px;grid-column:1/-1}
-#notes th,#notes td,#settings th{text-align:left}#notes table{width:auto}
+#notes th,#notes td,#settings th,#findings th,#findings td{text-align:left}#notes table{width:auto}
+#findings td:first-child{white-space:nowrap;font-weight:600}
 .error td{color:#a00000;font-weight:600}
 .columns{columns:2;column-gap:28px}.changed td{background:#fff6d6}
 section{break-inside:avoid}#contact,#settings,#notes{break-inside:auto}

@@ -94,6 +94,12 @@ class Exposed:
         Whether the measurement went into the tracking model.
     own_s
         Time the library itself took, outside the microscope's commands.
+    believed
+        Whether the tracking model took the measurement up; where the journal does not tell, as `accepted`.
+    expected_nm, sigma_nm
+        Where the tracking model expected `residual_nm`, with its standard deviation.
+    fitted_um, wanted_um, sigma_defocus_um
+        Defocus as fitted and as aimed for, and the standard deviation of the one about the other.
     """
 
     number: int
@@ -109,6 +115,12 @@ class Exposed:
     mean_counts: float
     dose_e_per_a2: float
     own_s: float
+    believed: bool = True
+    expected_nm: XY = NO_XY
+    sigma_nm: XY = NO_XY
+    fitted_um: float = math.nan
+    wanted_um: float = math.nan
+    sigma_defocus_um: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,19 @@ class Note:
     text: str
     target: int | None
     tilt_deg: float
+
+
+@dataclass(frozen=True)
+class NotedFinding:
+    """What the tracking model has found out: name, value and standard error with their unit, cause, cure."""
+
+    t_s: float
+    name: str
+    value: float
+    sigma: float
+    unit: str
+    cause: str
+    cure: str
 
 
 @dataclass(frozen=True)
@@ -142,6 +167,8 @@ class RunLog:
         Numbers of exposures that were begun and of which nothing more is known.
     parts_s
         (first, last) time of each part of the run; the clock of a new part may start again.
+    findings
+        The latest of each name and place, in order of their first.
     end
         None if the journal ends without one: the run goes on, or was killed.
     """
@@ -163,6 +190,7 @@ class RunLog:
     images: tuple[Exposed, ...] = ()
     pending: tuple[int, ...] = ()
     notes: tuple[Note, ...] = ()
+    findings: tuple[NotedFinding, ...] = ()
     parts_s: tuple[tuple[float, float], ...] = ()
     end: RunEnd | None = None
 
@@ -202,6 +230,7 @@ class _Reader:
     images: list[Exposed] = field(default_factory=list)
     pending: dict[int, None] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    findings: dict[tuple[str, ...], NotedFinding] = field(default_factory=dict)
     parts: list[tuple[float, float]] = field(default_factory=list)
     end: RunEnd | None = None
     step_open: bool = False
@@ -231,6 +260,7 @@ class _Reader:
             images=tuple(self.images),
             pending=tuple(self.pending),
             notes=tuple(self.notes),
+            findings=tuple(self.findings.values()),
             parts_s=tuple((first, last) for first, last in self.parts if last >= first),
             end=self.end,
         )
@@ -292,6 +322,12 @@ class _Reader:
                 t_s=t_s,
                 residual_nm=line.pair("residual_nm"),
                 accepted=line.flag("accepted"),
+                believed=line.flag("believed" if "believed" in line.values else "accepted"),
+                expected_nm=line.pair("expected_nm"),
+                sigma_nm=line.pair("sigma_nm"),
+                fitted_um=line.real("ctf_defocus_um"),
+                wanted_um=line.real("wanted_um"),
+                sigma_defocus_um=line.real("sigma_defocus_um"),
                 z0_um=line.real("z0_um"),
                 focus_um=line.real("focus_um"),
                 mean_counts=line.real("mean_counts"),
@@ -310,6 +346,12 @@ class _Reader:
         target = line.integer("target", -1)
         self.notes.append(Note(kind, t_s, text, None if target < 0 else target, line.real("tilt_deg")))
 
+    def finding(self, line: Line, t_s: float) -> None:
+        place = tuple(line.text(key) for key in ("name", "target", "tilt_deg", "branch"))
+        texts = (line.text(key) for key in ("unit", "cause", "cure"))
+        value, sigma = line.real("value"), line.real("sigma")
+        self.findings[place] = NotedFinding(t_s, line.text("name"), value, sigma, *texts)
+
     def run_end(self, line: Line, t_s: float) -> None:
         self.end = RunEnd(line.text("state"), line.text("text"))
 
@@ -326,6 +368,7 @@ _HANDLERS: dict[str, Callable[[_Reader, Line, float], None]] = {
     "warning": _Reader.note,
     "error": _Reader.note,
     "wait": _Reader.note,
+    "finding": _Reader.finding,
     "run_end": _Reader.run_end,
 }
 

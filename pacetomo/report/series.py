@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class SeriesImage:
         and as it was (against the first image of the series).
     defocus_um
         True defocus at the image centre.
+    believed, expected_nm, sigma_nm, fitted_um, wanted_um, sigma_defocus_um
+        What the run measured, and what its tracking model expected, as in `Exposed`.
     """
 
     section: int
@@ -42,6 +44,12 @@ class SeriesImage:
     z0_um: float
     defocus_um: float
     dose_e_per_a2: float
+    believed: bool = True
+    expected_nm: XY = NO_XY
+    sigma_nm: XY = NO_XY
+    fitted_um: float = math.nan
+    wanted_um: float = math.nan
+    sigma_defocus_um: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -198,7 +206,7 @@ def _image(section: int, noted: Exposed | None, saved: TruthSaved | None, start_
     if not branch:
         branch = START if section == 0 else UP if tilt_deg > start_deg else DOWN
     dose = noted.dose_e_per_a2 if noted else math.nan
-    return SeriesImage(
+    image = SeriesImage(
         section=section,
         tilt_deg=tilt_deg,
         branch=branch,
@@ -207,4 +215,15 @@ def _image(section: int, noted: Exposed | None, saved: TruthSaved | None, start_
         z0_um=noted.z0_um if noted else math.nan,
         defocus_um=saved.shot.defocus_um if saved else math.nan,
         dose_e_per_a2=saved.shot.dose_e_per_a2 if saved else dose,
+    )
+    if noted is None:
+        return image
+    return replace(
+        image,
+        believed=noted.believed,
+        expected_nm=noted.expected_nm,
+        sigma_nm=noted.sigma_nm,
+        fitted_um=noted.fitted_um,
+        wanted_um=noted.wanted_um,
+        sigma_defocus_um=noted.sigma_defocus_um,
     )

@@ -8,14 +8,16 @@ the tilt axis, Y across it) in the frame of the Record area; focus values are Se
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Protocol, Union
 
-from pacetomo.frames import XY, Calibration, Matrix2
+from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from pacetomo.scope.facts import Facts
 
 
@@ -71,6 +73,13 @@ class Shot(NamedTuple):
     field_um: XY
 
 
+class PresentImage(NamedTuple):
+    """What tells one image from another: a text that no other image has, and its stage tilt."""
+
+    identity: str
+    tilt_deg: float
+
+
 @dataclass(frozen=True)
 class Missing:
     """A measurement that could not be had, with the reason; false in a condition."""
@@ -105,7 +114,27 @@ class CtfFit(NamedTuple):
     score: float
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """The pixels of an image, and how they lie on the sample.
+
+    Attributes
+    ----------
+    pixels : array (rows, columns)
+        Top row first.
+    to_specimen : Matrix2
+        Pixels (X right, Y up) to µm in the specimen frame; no tilt is in it.
+    tilt_deg : float
+        Stage tilt at which it was taken.
+    """
+
+    pixels: NDArray[Any]
+    to_specimen: Matrix2
+    tilt_deg: float
+
+
 ShiftOrMissing = Union[XY, Missing]
+PictureOrMissing = Union[Picture, Missing]
 FocusOrMissing = Union[float, Missing]
 FitOrMissing = Union[CtfFit, Missing]
 
@@ -167,9 +196,18 @@ class Microscope(Protocol):
     def end(self) -> None:
         """Put the microscope back as it was before `begin`, as far as possible; files closed."""
 
+    def ask(self, question: str) -> bool | None:
+        """What the operator answers, yes or no; None where nobody is there to answer (Acquire at Items)."""
+
     # stage
     def move_to_item(self, item: Item) -> None:
         """Move the stage to an item."""
+
+    def stage_um(self) -> tuple[float, float, float]:
+        """Stage position x, y, z as read back."""
+
+    def move_stage_to(self, stage_um: tuple[float, float, float]) -> None:
+        """Move the stage to a position."""
 
     def realign_to_item(self) -> None:
         """Find the item in progress by means of the map on which it lies; height is kept, image shift may remain."""
@@ -241,18 +279,32 @@ class Microscope(Protocol):
         ImageNotSavedError when it was exposed and cannot be saved.
         """
 
+    def present_image(self) -> PresentImage | None:
+        """What the present image is; None if there is none."""
+
+    def load_section(self, path: Path, section: int) -> None:
+        """Make a section of a stack, which is not open, the present image."""
+
     def set_aside(self, path: Path) -> None:
         """Append the present image to another stack than the current one, which stays current.
 
         ImageNotSavedError when it cannot be saved there; ScopeError when the current stack is no longer open.
         """
 
-    def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
+    def offset_from_file(
+        self, reference: Path, section: int, limit_um: float | None, centre_um: XY = ORIGIN
+    ) -> ShiftOrMissing:
         """Where the content of a saved image's centre lies in the present image (specimen plane, µm from its centre).
 
         The shift has to grow by this to centre it again. Nothing is moved. Missing when no correlation peak lies
-        within the limit, or the alignment fails.
+        within the limit around `centre_um`, where it is expected, or the alignment fails.
         """
+
+    def picture(self, longest_px: int) -> PictureOrMissing:
+        """Present image, reduced by a whole number to at most so many pixels along its longer side."""
+
+    def saved_picture(self, path: Path, section: int, longest_px: int) -> PictureOrMissing:
+        """As `picture`, of a section of a stack."""
 
     def camera_axes(self) -> Matrix2:
         """Camera's axes (X right, Y up) to the specimen's at the present magnification, without magnification."""
@@ -274,6 +326,9 @@ class Microscope(Protocol):
         """
 
     # series
+    def close_left_open(self, paths: Collection[Path]) -> None:
+        """Close those of these stacks that a script which died has left open."""
+
     def open_series(self, path: Path) -> int:
         """Make a stack current, creating it if it is not there; number of sections in it."""
 

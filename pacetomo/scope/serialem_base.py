@@ -126,7 +126,7 @@ class SerialEMCommands:
 
     def _show(self, doing: str, command: str, *arguments: int | str) -> None:
         """Run a command that only shows something: whatever is not seen must not end what is being told about."""
-        plain = [_plain(value) if isinstance(value, str) else value for value in arguments]
+        plain = [plain_text(value) if isinstance(value, str) else value for value in arguments]
         try:
             self._do(doing, command, *plain)
         except ScopeError:
@@ -147,7 +147,7 @@ class SerialEMCommands:
         return bool(self._do("asking for the version", "IsVersionAtLeast", version))
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Text in ASCII: SerialEM's windows do not show what lies beyond it."""
     for sign, instead in (("µ", "u"), ("°", " deg"), ("Å", "A"), ("²", "^2"), ("…", "..."), ("±", "+-")):
         text = text.replace(sign, instead)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from pacetomo.errors import ImageNotSavedError, ScopeError
-from pacetomo.frames import XY, Matrix2
-from pacetomo.scope.protocol import Area, Level, Missing, ShiftOrMissing, Shot
+from pacetomo.frames import ORIGIN, XY, Matrix2
+from pacetomo.scope.protocol import Area, Level, Missing, PresentImage, ShiftOrMissing, Shot
 from pacetomo.scope.serialem_imaging import LETTERS, SerialEMImaging
 
+PRESENT_BUFFER = "A"
 REFERENCE_BUFFER = "O"
 """Beyond the rolling buffers, so that it survives acquisitions."""
 
@@ -28,7 +29,12 @@ OPEN_PAUSES_S = (2.0, 4.0, 8.0)
 SAVE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Between attempts to save an exposed image: a scanner or a copy program lets go of a file within a minute."""
 
+MOST_OPEN_FILES = 100
+
 _LARGEST_DOSE_ACCOUNT = 250
+_METADATA = "paceImage"
+_IDENTITY = ("DateTime", "TiltAngle", "ImageShift", "ExposureTime", "StagePosition")
+"""Metadata that no two images have in common: there is more than a second between two of them."""
 
 
 class SerialEMCamera(SerialEMImaging):
@@ -157,16 +163,30 @@ class SerialEMCamera(SerialEMImaging):
         columns, rows, _binning, exposure_s, pixel_nm, _set = properties
         return Shot(counts, exposure_s, self._dose(), XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000))
 
-    def offset_from_file(self, reference: Path, section: int, limit_um: float | None) -> ShiftOrMissing:
+    def offset_from_file(
+        self, reference: Path, section: int, limit_um: float | None, centre_um: XY = ORIGIN
+    ) -> ShiftOrMissing:
         where = f"aligning to section {section} of {reference.name}"
         try:
-            if reference == self._open_series:
-                self._do(where, "ReadFile", section, REFERENCE_BUFFER)
-            else:
-                self._do(where, "ReadOtherFile", section, REFERENCE_BUFFER, str(reference))
+            self._read_reference(where, reference, section)
         except ScopeError as err:
             return Missing(str(err))
-        return self._offset(where, REFERENCE_BUFFER, limit_um)
+        # SerialEM's own limit is one around no shift at all.
+        reach_um = None if limit_um is None else limit_um + centre_um.length
+        offset = self._offset(where, REFERENCE_BUFFER, reach_um)
+        if isinstance(offset, Missing) or limit_um is None or centre_um == ORIGIN:
+            return offset
+        away_um = offset.minus(centre_um).length
+        if away_um > limit_um:
+            return Missing(f"{where}: the peak is {away_um:.2f} µm from where it was expected")
+        return offset
+
+    def _read_reference(self, doing: str, path: Path, section: int) -> None:
+        """Read a section into the reference buffer; one of the open stack through SerialEM's own handle of it."""
+        if path == self._open_series:
+            self._do(doing, "ReadFile", section, REFERENCE_BUFFER)
+        else:
+            self._do(doing, "ReadOtherFile", section, REFERENCE_BUFFER, str(path))
 
     def camera_axes(self) -> Matrix2:
         per_pixel = self._matrix("CameraToSpecimenMatrix")
@@ -211,7 +231,41 @@ class SerialEMCamera(SerialEMImaging):
             return Missing(str(err))
         return Missing(f"{where}: no shift reported") if imposed is None else to_specimen.apply(XY(*imposed))
 
+    def present_image(self) -> PresentImage | None:
+        doing = "looking at the present image"
+        try:
+            self._do(doing, "ImageMetadataToVar", PRESENT_BUFFER, _METADATA)
+        except ScopeError:
+            # An empty buffer makes the command fail: that is the answer, not a fault.
+            return None
+        lines = str(self._do(doing, "GetVariable", _METADATA)).splitlines()
+        pairs = [line.partition("=") for line in lines]
+        entries = {key.strip(): value.strip() for key, _, value in pairs}
+        identity = "; ".join(entries.get(key, "") for key in _IDENTITY)
+        return PresentImage(identity, float(entries.get("TiltAngle", "nan")))
+
+    def load_section(self, path: Path, section: int) -> None:
+        self._do(
+            f"reading section {section} of {path.name}", "ReadOtherFile", section, PRESENT_BUFFER, str(path)
+        )
+
     # series
+
+    def close_left_open(self, paths: Collection[Path]) -> None:
+        doing = "looking for stacks left open"
+        wanted = {str(path).replace("\\", "/").lower() for path in paths}
+        number = 1
+        while number <= MOST_OPEN_FILES:
+            try:
+                self._do(doing, "SwitchToFile", number)
+            except ScopeError:
+                # A number beyond the last open file makes the command fail: that is how many there are.
+                return
+            name = str(self._do(doing, "ReportCurrentFilename"))
+            if name.replace("\\", "/").lower() in wanted:
+                self._do(doing, "CloseFile")
+            else:
+                number += 1
 
     def open_series(self, path: Path) -> int:
         doing = f"opening {path.name}"

@@ -48,6 +48,13 @@ class SerialEMColumn(SerialEMCommands):
     def move_to_item(self, item: Item) -> None:
         self._do(f"moving to Navigator item {item.label}", "MoveToNavItem", item.place)
 
+    def stage_um(self) -> tuple[float, float, float]:
+        x_um, y_um, z_um = self._do("reading the stage position", "ReportStageXYZ")[:3]
+        return float(x_um), float(y_um), float(z_um)
+
+    def move_stage_to(self, stage_um: tuple[float, float, float]) -> None:
+        self._do("moving the stage", "MoveStageTo", *map(float, stage_um))
+
     def realign_to_item(self) -> None:
         doing = "realigning to the Navigator item"
         self._do(doing, "SkipZMoveNextNavRealign", 1)  # the height of the sample has just been found

@@ -12,8 +12,10 @@ from pathlib import Path
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Item, Microscope
+from pacetomo.scope.serialem_base import plain_text
 from pacetomo.scope.serialem_ctf import SerialEMCtf
 from pacetomo.scope.serialem_facts import SerialEMFacts
+from pacetomo.scope.serialem_pixels import SerialEMPixels
 from pacetomo.scope.serialem_upkeep import SerialEMUpkeep
 
 
@@ -37,7 +39,7 @@ def connect() -> SerialEMScope:
     return scope
 
 
-class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
+class SerialEMScope(SerialEMFacts, SerialEMPixels, SerialEMCtf, SerialEMUpkeep, Microscope):
     """`Microscope` on the functions of a `serialem` module (the real one or a simulated one)."""
 
     # facts
@@ -70,6 +72,16 @@ class SerialEMScope(SerialEMFacts, SerialEMCtf, SerialEMUpkeep, Microscope):
                 break
             count += int(self._do("asking for an item's mark", "ReportItemAcquire", place))
         return count
+
+    def ask(self, question: str) -> bool | None:
+        if self._do("asking for Acquire at Items", "ReportIfNavAcquiring")[0]:
+            return None
+        # While message boxes are off every question is answered with no.
+        self._do("asking the operator", "NoMessageBoxOnError", 0)
+        try:
+            return bool(self._do("asking the operator", "YesNoBox", plain_text(question)))
+        finally:
+            self.switch_off_message_boxes()
 
     # beginning and end
 

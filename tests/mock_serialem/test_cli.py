@@ -9,7 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ import pytest
 from mock_serialem import cli
 from mock_serialem.answers import operator_from
 from mock_serialem.faults import KINDS, faults_from
+from mock_serialem.session import Session
+from mock_serialem.sim.world import make_world
 from mock_serialem.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +35,13 @@ class Simulator:
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, env={**ENVIRONMENT, **environment}, encoding="utf-8"
         )
+        self.said: list[str] = []
         self.first = self.line()
-        self.port = int(re.search(r"port (\d+)", self.first).group(1))  # type: ignore[union-attr]
+        while (found := re.search(r"port (\d+)", self.first)) is None:
+            assert self.first, "the simulator has not begun"
+            self.said.append(self.first)
+            self.first = self.line()
+        self.port = int(found.group(1))
 
     def line(self) -> str:
         assert self.process.stdout is not None
@@ -326,3 +334,121 @@ def test_the_list_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert "not simulated ZemlinTableau" in lines
     simulated = sum(line.startswith("simulated") for line in lines)
     assert lines[-1].startswith(f"{simulated} of {len(lines) - 1} commands")
+
+
+# --- what outlives a script, and the simulator itself
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.02)
+
+
+def client(simulator: Simulator, text: str) -> subprocess.Popen[str]:
+    head = f"from mock_serialem.client import install\nsem = install({simulator.port})\n"
+    command = [sys.executable, "-c", head + text]
+    return subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.DEVNULL, encoding="utf-8")
+
+
+NEXT = """
+import time
+for _ in range(100):
+    try:
+        sem.ReportTiltAngle()
+        break
+    except sem.SEMmoduleError:  # the dead script's command is not over yet
+        time.sleep(0.1)
+print(int(sem.ReportFileZsize()))
+print(round(sem.ImageProperties('A')[3], 3), sem.ReportExposure('R')[0])
+sem.Save()
+print(int(sem.ReportFileZsize()))
+"""
+
+
+def test_a_script_killed_during_an_exposure_leaves_its_image_and_its_file(tmp_path: Path) -> None:
+    """SerialEM lives on: it ends the exposure, the image is in A, the file is open, and the next script saves it."""
+    simulator = Simulator("--session-dir", str(tmp_path / "s"), "--clock", "real")
+    text = "sem.SetLowDoseMode(1)\nsem.OpenNewFile('a.mrc')\nsem.SetExposure('R', 2)\nsem.R()\nsem.Save()"
+    script = client(simulator, text)
+    # The line is there as soon as the shutter opens; two seconds of exposure and the readout are still to come.
+    wait_for(lambda: any(line["event"] == "exposure" for line in truth_of(tmp_path / "s")))
+    script.kill()
+    script.wait()
+    done = simulator.run(NEXT)
+    words = done.stdout.split()
+    # What the dead script had set for itself is put back; the image keeps its exposure of 2 s.
+    assert words == ["0", "2.0", "1.0", "1"], done
+    assert simulator.end() == 0
+    events = [(line["event"], line["exposure_s"]) for line in truth_of(tmp_path / "s")]
+    assert events == [("exposure", 2.0), ("saved", 2.0)]
+
+
+@pytest.mark.parametrize(("moment", "sections"), [("before", 0), ("after", 1)])
+def test_a_script_killed_as_it_saves_leaves_the_file_open(tmp_path: Path, moment: str, sections: int) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text(f'[[fault]]\nkind = "kill"\ncommand = "Save"\nwhen = "{moment}"\n', encoding="utf-8")
+    simulator = Simulator("--session-dir", str(tmp_path / "s"), "--faults", str(faults))
+    text = "sem.SetLowDoseMode(1)\nsem.OpenNewFile('a.mrc')\nsem.R()\nsem.Save()"
+    assert client(simulator, text).wait() != 0
+    done = simulator.run(NEXT)
+    assert done.stdout.split() == [str(sections), "1.0", "1.0", str(sections + 1)], done
+    assert simulator.end() == 0
+
+
+def test_a_killed_simulator_goes_on(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    options = ("--session-dir", str(tmp_path / "s"), "--state", str(state), "--seed", "5")
+    simulator = Simulator(*options)
+    first = simulator.run(
+        "sem.SetLowDoseMode(1)\nsem.OpenNewFile('a.mrc')\nsem.TiltTo(9)\nsem.R()\nsem.Save()\nsem.R()"
+    )
+    assert first.returncode == 0, first.stderr
+    simulator.process.kill()
+    simulator.process.wait()
+    assert simulator.process.stdout is not None
+    simulator.process.stdout.close()
+    # The same command line, or the state alone.
+    simulator = Simulator(*options)
+    assert simulator.said == [f"the session in {state} goes on after 2 exposures"]
+    done = simulator.run("sem.Save()\nprint(sem.ReportFileZsize(), round(sem.ReportTiltAngle()))")
+    assert done.stdout.split() == ["2.0", "9"], done.stderr
+    assert simulator.end() == 0
+    events = [line["event"] for line in truth_of(tmp_path / "s")]
+    assert events == ["exposure", "saved", "exposure", "continued", "saved"]
+    assert not list((tmp_path / "s").glob("truth.jsonl~*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seed", "4"], "began with --seed 0, not 4"),
+        (["--sample", "holey"], "began with --sample lamella, not holey"),
+        (["--microscope", "cryoarm"], "began with --microscope krios, not cryoarm"),
+        (["--session-dir", "other"], "began with --session-dir"),
+    ],
+)
+def test_another_session_needs_another_state(
+    arguments: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = make_world(fidelity="kinematic", truth=tmp_path / "truth.jsonl")
+    session = Session(world, tmp_path)
+    session.keep_state(tmp_path / "state")
+    session.close()
+    world.truth.close()
+    truth = (tmp_path / "truth.jsonl").read_bytes()
+    assert cli.main(["--port", "0", "--state", "state", *arguments]) == 1
+    text = capsys.readouterr().err
+    assert said in text and text.count("\n") == 1
+    assert (tmp_path / "truth.jsonl").read_bytes() == truth
+
+
+def test_a_state_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "state").write_text("nothing", encoding="utf-8")
+    assert cli.main(["--port", "0", "--state", str(tmp_path / "state")]) == 1
+    text = capsys.readouterr().err
+    assert "is not the state of a simulated microscope" in text and text.count("\n") == 1

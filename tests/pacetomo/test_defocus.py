@@ -43,7 +43,7 @@ def make_scope(folder, height=TRUE.height_um, start_deg=0.0):
 
 
 def acquire(scope, **settings):
-    given_ = {"minTilt": -6, "maxTilt": 6, "previewAli": False, **settings}
+    given_ = {"minTilt": -6, "maxTilt": 6, "previewAli": False, "tracker": "single", **settings}
     return acquire_area(scope, scope.item(), None, given_)
 
 
@@ -82,10 +82,17 @@ def test_defocus_goes_into_journal_metadata_and_to_the_model(tmp_path):
     )
 
 
-def test_the_model_is_told_how_much_higher_than_wanted_the_focus_is(tmp_path, monkeypatch):
+def test_the_model_is_told_how_far_each_target_has_risen(tmp_path, monkeypatch):
     """A sample 0.5 µm nearer to the source than focused for has a defocus 0.5 µm less negative."""
-    seen = []
-    real = SingleTargetModel.observe
+    seen, risen = [], {}
+    real, real_aim = SingleTargetModel.observe, SingleTargetModel.aim
+
+    def aim(self, target, tilt_deg, branch):
+        found = real_aim(self, target, tilt_deg, branch)
+        risen[target, tilt_deg] = found.rise_um
+        return found
+
+    monkeypatch.setattr(SingleTargetModel, "aim", aim)
     monkeypatch.setattr(
         SingleTargetModel, "observe", lambda self, what: (seen.append(what), real(self, what))[1]
     )
@@ -95,9 +102,11 @@ def test_the_model_is_told_how_much_higher_than_wanted_the_focus_is(tmp_path, mo
     acquire(scope, pretilt=-12, rotation=20, zeroDefocus=-7)
     for what in seen:
         if (what.target, what.tilt_deg) == (2, 3):
-            assert what.defocus_error_um is None
+            assert what.rise_um is None
         else:
-            assert what.defocus_error_um == pytest.approx(0.5, abs=0.01)
+            expected_um = risen[what.target, what.tilt_deg]
+            assert what.rise_um == pytest.approx(expected_um + 0.5, abs=0.01)
+    assert max(map(abs, risen.values())) > 0.3
 
 
 def test_the_program_is_told_range_and_slope(tmp_path):

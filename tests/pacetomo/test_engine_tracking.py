@@ -9,13 +9,13 @@ from fake_scope import FakeScope
 import pacetomo.acquire as acquire_module
 from pacetomo.acquire import acquire_area
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.protocol import Area, Imaging, Missing
 from pacetomo.tracking import Region, SingleTargetModel
 
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0), 4: (1.0, -1.0, 0.0)}
 ORDER = [0, 3, 6, 9, -3, -6, -9]
-SETTINGS = {"minTilt": -9, "maxTilt": 9, "groupSize": 3}
+SETTINGS = {"minTilt": -9, "maxTilt": 9, "groupSize": 3, "tracker": "single"}
 
 
 @pytest.fixture
@@ -273,21 +273,19 @@ class Expecting(SingleTargetModel):
 
     def search_region(self, target, tilt_deg, branch):
         known = target == 2 and tilt_deg == 3
-        return Region(self.centre_um, XY(0.05, 0.05)) if known else None
+        return Region(self.centre_um, XY(0.1, 0.1)) if known else None
 
 
 def test_a_target_is_looked_for_where_the_model_expects_it(scope, monkeypatch):
-    def expecting(job, prepared):
-        return Expecting(prepared.starts, prepared.start_tilt_deg)
+    def expecting(job, starts, start_tilt_deg):
+        return Expecting(starts, start_tilt_deg)
 
     monkeypatch.setattr(acquire_module, "make_model", expecting)
     acquire(scope, alignLimit=0.3, maxTilt=3)
-    limits = [
-        call[3]
+    places = [
+        call[3:]
         for call in scope.calls
         if call[0] == "offset_from_file" and call[1].stem == "area_ts_002" and call[2] == 0
     ]
-    assert limits == [
-        pytest.approx(min(0.45 + 4 * math.hypot(0.05, 0.05), 0.75 * 0.9)),
-        0.3,
-    ]  # at +3 and at -3
+    # At +3, where the model expects it aside, and at -3, where it expects nothing.
+    assert places == [(pytest.approx(0.4 * math.sqrt(2)), Expecting.centre_um), (0.3, ORIGIN)]

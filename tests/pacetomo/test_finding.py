@@ -32,8 +32,11 @@ def make_scope(folder, preview=True, view=False, points=None):
     return FakeScope(folder, dict(points or POINTS), {folder / f"area_ts_{n:03d}.mrc": n for n in POINTS})
 
 
+SETTINGS = {"minTilt": -3, "maxTilt": 3, "tracker": "single"}
+
+
 def acquire(scope, **settings):
-    return acquire_area(scope, scope.item(), None, {"minTilt": -3, "maxTilt": 3, "groupSize": 1, **settings})
+    return acquire_area(scope, scope.item(), None, {**SETTINGS, "groupSize": 1, **settings})
 
 
 def journal(scope, event):
@@ -398,7 +401,7 @@ def test_a_pattern_of_one_listed_target_is_filled(tmp_path):
     series = {tmp_path / f"grid_p02_ts_{number:03d}.mrc": number for number in points}
     scope = FakeScope(tmp_path, points, series)
     item = scope.item()._replace(note="grid_tgts_p02.txt")
-    acquire_area(scope, item, None, {"minTilt": -3, "maxTilt": 3, "tgtPattern": True, "viewAli": True})
+    acquire_area(scope, item, None, {**SETTINGS, "tgtPattern": True, "viewAli": True})
     assert all(len(scope.sections[path]) == 3 for path in series)
     assert first_shifts(scope) == {number: pytest.approx(place) for number, place in enumerate(places, 1)}
     # The reference of the original position shows another hole; that a copy has none is nothing to warn of.
@@ -412,7 +415,7 @@ def test_previews_of_a_copied_pattern_bear_its_own_name(tmp_path):
     scope = make_scope(tmp_path, preview=False)
     (tmp_path / "area_tgts.txt").rename(tmp_path / "area_tgts_p07.txt")
     item = scope.item()._replace(note="area_tgts_p07.txt")
-    acquire_area(scope, item, None, {"minTilt": -3, "maxTilt": 3, "tgtPattern": True, "refFromPreview": True})
+    acquire_area(scope, item, None, {**SETTINGS, "tgtPattern": True, "refFromPreview": True})
     assert sorted(path.name for path in tmp_path.glob("*_tgt_*")) == [
         f"area_p07_tgt_{number:03d}.mrc" for number in POINTS
     ]

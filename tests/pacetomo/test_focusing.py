@@ -29,7 +29,15 @@ def scope(tmp_path):
 
 
 def acquire(scope, **settings):
-    given = {"minTilt": -6, "maxTilt": 6, "previewAli": False, "pretilt": 12, "rotation": 30, **settings}
+    given = {
+        "minTilt": -6,
+        "maxTilt": 6,
+        "previewAli": False,
+        "pretilt": 12,
+        "rotation": 30,
+        "tracker": "single",
+    }
+    given.update(settings)
     return acquire_area(scope, scope.item(), None, given)
 
 

@@ -33,7 +33,14 @@ def make_scope(folder, geo=()):
 
 
 def acquire(scope, **settings):
-    given = {"minTilt": -3, "maxTilt": 3, "previewAli": False, "measureGeo": True, **settings}
+    given = {
+        "minTilt": -3,
+        "maxTilt": 3,
+        "previewAli": False,
+        "measureGeo": True,
+        "tracker": "single",
+        **settings,
+    }
     return acquire_area(scope, scope.item(), None, given)
 
 

@@ -36,7 +36,7 @@ def pattern_scope(folder, true, size=SIZE, extra=""):
 
 def acquire(scope, **settings):
     settings = {"minTilt": -3, "maxTilt": 3, "tgtPattern": True, "refineVec": True, **settings}
-    return acquire_area(scope, scope.item(), None, settings)
+    return acquire_area(scope, scope.item(), None, {"tracker": "single", **settings})
 
 
 def farthest_um(scope):

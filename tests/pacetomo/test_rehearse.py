@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from simulated import FLAT, acquire_on, journal_of, residuals_nm, saved
 
+from mock_serialem.restoring import began_with
 from mock_serialem.sim.profiles import IDEAL, KRIOS_SCOPE
 from mock_serialem.sim.sample import HoleySpec, LamellaSpec
 from pacetomo.area_files import AreaFiles
@@ -19,6 +20,7 @@ from pacetomo.errors import PaceError
 from pacetomo.files.mdoc import read_mdoc
 from pacetomo.files.mdoc_order import acquisition_order
 from pacetomo.files.stack import read_section, section_count
+from pacetomo.rehearsal_record import ACQUIRING, STATE, read_record
 from pacetomo.rehearse import Rehearsal, choose_targets, nearest_free_folder, open_session, rehearse
 
 # --- a wrong sign anywhere shows
@@ -219,6 +221,9 @@ def test_an_interrupted_rehearsal_keeps_what_was_taken(tmp_path):
     _, err = process.communicate()
     assert process.returncode == 1
     assert len(err.strip().splitlines()) == 1 and "interrupted" in err
+    assert f"`pacetomo rehearse --out {tmp_path / 'r'}` goes on with it" in err
+    assert read_record(tmp_path / "r").phase == ACQUIRING
+    assert began_with(tmp_path / "r" / STATE).truth == truth
     journal = journal_of(AreaFiles(tmp_path / "r" / "lamella_tgts.txt"))
     assert journal[-1]["event"] == "run_end" and journal[-1]["state"] == "stopped"
     taken = sum(line["event"] == "exposed" for line in journal)

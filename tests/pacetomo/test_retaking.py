@@ -29,8 +29,11 @@ def scope(tmp_path):
     return FakeScope(tmp_path, dict(POINTS), {tmp_path / f"area_ts_{n:03d}.mrc": n for n in POINTS})
 
 
+SETTINGS = {"minTilt": -6, "maxTilt": 6, "tracker": "single"}
+
+
 def acquire(scope):
-    return acquire_area(scope, scope.item(), None, {"minTilt": -6, "maxTilt": 6, "previewAli": False})
+    return acquire_area(scope, scope.item(), None, {**SETTINGS, "previewAli": False})
 
 
 def journal(scope, event):

@@ -31,7 +31,14 @@ from pacetomo.tile_books import read_tiles
 
 POINTS = {1: (0.0, 0.0, 0.0), 2: (3.0, 2.0, 0.0), 3: (-2.0, -4.0, 0.0)}
 ORDER = [0, 3, 6, -3, -6]
-SETTINGS = {"minTilt": -6, "maxTilt": 6, "tgtMontage": True, "tgtMntSize": (3, 3), "tgtMntOverlap": 0.1}
+SETTINGS = {
+    "minTilt": -6,
+    "maxTilt": 6,
+    "tgtMontage": True,
+    "tgtMntSize": (3, 3),
+    "tgtMntOverlap": 0.1,
+    "tracker": "single",
+}
 FIELD_UM = XY(1.2, 0.9)
 TILES = Montage(3, 3).tiles
 
@@ -243,12 +250,12 @@ def test_the_run_file_tells_a_half_taken_montage(scope):
 def test_what_is_to_follow_is_in_the_run_file_with_the_centre_tile(scope):
     real = scope.offset_from_file
 
-    def offset(reference, section, limit_um):
+    def offset(reference, *rest):
         if reference.name == "area_ts_002_0_0.mrc":
             state = read_run(scope.folder_path / "area_tgts_run01.txt").state
             assert read_tiles(state, 2).left == TILES[1:]
             assert state.numbered(2).sections == len(scope.sections[reference])
-        return real(reference, section, limit_um)
+        return real(reference, *rest)
 
     scope.offset_from_file = offset
     acquire(scope)

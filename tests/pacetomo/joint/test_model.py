@@ -78,7 +78,7 @@ def test_the_order_of_targets_does_not_matter_when_nothing_is_wrong(seed, order)
     final = []
     for each in (None, order):
         world = World(seed, grid(), 0.0, stops, quiet(), noise=0.03)
-        session = Session(world, model_of(world), each).run()
+        session = Session(world, model_of(world), each, pace_s=0.0).run()
         assume(max(np.add(session.nis[::2], session.nis[1::2])) < 0.9 * HUBER)
         final.append(session.model)
     for number in grid():
@@ -115,7 +115,7 @@ def test_a_mirrored_session_gives_mirrored_aims(seed, start_deg, pretilt):
             assert other.sigma_um == pytest.approx(one.sigma_um, abs=1e-8)
             seen, rise = world.seen(number, stop)
             residual = seen.minus(one.shift_um)
-            focus = rise - one.rise_um
+            focus = rise
             for model, aim, tilt, side, found in (
                 (models[0], one.shift_um, stop.tilt_deg, stop.branch, residual),
                 (models[1], flip(one.shift_um), -stop.tilt_deg, sides[stop.branch], flip(residual)),
@@ -278,28 +278,6 @@ def test_a_break_in_the_middle_is_taken_into_account():
     assert np.percentile(after, 95) < 0.06
 
 
-@given(seed=seeds, cut=st.integers(1, 12))
-@few
-def test_the_memory_puts_everything_back_bit_for_bit(seed, cut):
-    world = World(seed, grid(2))
-    first = Session(world, model_of(world)).run(world.stops[:cut])
-    again = model_of(world)
-    again.remember(first.model.memory)
-    for number in world.places:
-        for side in (Branch.UP, Branch.DOWN):
-            record = first.model.export(number, side)
-            assert again.export(number, side) == record
-            again.restore(number, side, record)
-    assert again.memory == first.model.memory
-    stop = world.stops[cut]
-    for model in (first.model, again):
-        model.begin_tilt(stop.tilt_deg, stop.branch)
-    for number in world.places:
-        assert again.aim(number, stop.tilt_deg, stop.branch) == first.model.aim(
-            number, stop.tilt_deg, stop.branch
-        )
-
-
 def test_a_record_alone_tells_where_a_target_was():
     world = World(2, grid())
     session = Session(world, model_of(world)).run(world.stops[:21])
@@ -314,20 +292,14 @@ def test_a_record_alone_tells_where_a_target_was():
     for number in world.places:
         off = fresh.aim(number, stop.tilt_deg, stop.branch).shift_um.minus(world.seen(number, stop)[0])
         assert off.length < 0.15
-    twin = model_of(world)
-    twin.remember(fresh.memory)
-    assert twin.aim(3, 33.0, Branch.UP) == fresh.aim(3, 33.0, Branch.UP)
 
 
-def test_records_of_other_targets_and_unreadable_memories_are_refused():
+def test_records_of_other_targets_are_refused():
     world = World(1, grid(2))
     model = model_of(world)
     record = model.export(1, Branch.UP)
     with pytest.raises(PlanError, match="n0"):
         model.restore(1, Branch.UP, record._replace(n0_um=record.n0_um + 1, tilt_deg=3.0))
-    for line in ("{", '["dance", 1]', '["tilt", 3.0, "sideways"]'):
-        with pytest.raises(PlanError, match="memory"):
-            model.remember([line])
 
 
 def test_moves_and_height_are_exported_for_older_programs():

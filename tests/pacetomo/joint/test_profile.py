@@ -11,6 +11,7 @@ from pacetomo.joint import JointModel
 from pacetomo.joint.courses import Course, Visit, samples_of
 from pacetomo.joint.priors import Stop, stop_after
 from pacetomo.joint.profile_learning import LEAST_TILTS, MOST_COURSES, learn_profile, updated
+from pacetomo.memory import RememberingModel, recall
 from pacetomo.schemes import Branch, DoseSymmetric
 from pacetomo.tracking import Observation
 
@@ -166,9 +167,11 @@ def test_a_mirrored_profile_is_dropped():
 def test_the_memory_puts_a_model_with_a_profile_back(profile, other_profile):
     for used in (profile, other_profile):
         world = session_on(STAGE, 80, stops=SHORT)
-        first = Session(world, JointModel(world.starts(), 0.0, profile=used)).run(world.stops[:10]).model
+        lines = []
+        first = RememberingModel(JointModel(world.starts(), 0.0, profile=used), lines.append)
+        Session(world, first).run(world.stops[:10])
         again = JointModel(world.starts(), 0.0, profile=used)
-        again.remember(first.memory)
+        recall(again, lines)
         assert again.dropped_profile == first.dropped_profile
         for number in (1, 5):
             assert again.aim(number, 18.0, Branch.UP) == first.aim(number, 18.0, Branch.UP)

@@ -9,6 +9,7 @@ from pacetomo.frames import XY
 from pacetomo.geometry import height_um, seen_y_um
 from pacetomo.joint.priors import USUAL, Stop
 from pacetomo.joint.rows import (
+    CREEP_S,
     FOUND_UM,
     NOT_FOUND_UM,
     X_SPREAD,
@@ -86,10 +87,12 @@ def test_slopes_and_bend_are_heights_of_each_place():
 
 def test_every_stop_has_its_own_motion_and_the_start_none():
     geometry = geometry_of(0.0)
-    at = Moment(6.0, Branch.UP, 1, 2.0)
-    assert geometry.x_row(2, at, 3).common[0, X_SPREAD.size :].tolist() == [0, 1, 0]
+    at = Moment(6.0, Branch.UP, 1, 2.0, rest_s=CREEP_S)
+    creep = pytest.approx(math.exp(-1.0))
+    assert geometry.x_row(2, at, 3).common[0, X_SPREAD.size :].tolist() == [0, 0, 1, creep, 0, 0]
     rows = geometry.yz_rows(2, at, 3).common[:, YZ_SPREAD.size :]
-    assert rows.tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]]
+    assert rows[:, 3:6].tolist() == [[1, 0, creep], [0, 1, 0]]
+    assert not rows[:, :3].any() and not rows[:, 6:].any()
     begun = Moment(0.0, Branch.START, None, 0.0)
     assert not geometry.x_row(2, begun, 3).common[0, X_SPREAD.size :].any()
     assert not geometry.yz_rows(2, begun, 3).common[:, YZ_SPREAD.size :].any()
@@ -107,9 +110,15 @@ def test_priors_have_a_place_for_every_unknown():
     stops = [Stop(3.0, 1, 1, False, False), Stop(-3.0, -1, 1, True, True)]
     of_x = x_prior(stops, [], USUAL["x"])
     of_yz = yz_prior(stops, [], [], USUAL["y"], USUAL["z"])
-    assert of_x.shape == (X_SPREAD.size + 2,) * 2
-    assert of_yz.shape == (YZ_SPREAD.size + 4,) * 2
-    assert not of_yz[YZ_SPREAD.size :: 2, YZ_SPREAD.size + 1 :: 2].any()  # y and z move independently
+    assert of_x.shape == (X_SPREAD.size + 4,) * 2
+    assert of_yz.shape == (YZ_SPREAD.size + 6,) * 2
+    motions = [of_yz[YZ_SPREAD.size + n :: 3, YZ_SPREAD.size :] for n in range(3)]
+    for n, rows in enumerate(motions):  # y, z and creep move independently
+        assert (
+            rows[:, n::3].any()
+            and not rows[:, (n + 1) % 3 :: 3].any()
+            and not rows[:, (n + 2) % 3 :: 3].any()
+        )
     assert np.linalg.eigvalsh(of_yz).min() > 0
 
 

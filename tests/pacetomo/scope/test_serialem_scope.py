@@ -120,6 +120,18 @@ def test_an_offset_is_what_alignment_would_impose():
 
 
 @pytest.mark.parametrize(
+    ("imposed", "is_there"),
+    [((0.5, 0.1), True), ((0.1, 0.0), False), ((-0.5, 0.0), False), ((0.5, 0.4), False)],
+)
+def test_an_offset_counts_only_near_where_it_is_expected(imposed, is_there):
+    sem = Sem(AlignTo=0.0, ReportISforBufferShift=imposed, ISToSpecimenMatrix=IDENTITY)
+    offset = SerialEMScope(sem).offset_from_file(Path("a.mrc"), 3, 0.3, XY(0.5, 0.0))
+    # SerialEM looks around no shift at all: far enough to reach all that counts.
+    assert ("LimitNextAutoAlign", 0.8) in sem.calls
+    assert offset == XY(*imposed) if is_there else "expected" in offset.reason
+
+
+@pytest.mark.parametrize(
     "answers", [{"AlignTo": -1.0}, {"AlignTo": Sem.SEMerror("x")}, {"ReadOtherFile": Sem.SEMerror("x")}]
 )
 def test_no_alignment_is_a_value_with_a_reason(answers):
