@@ -4,13 +4,17 @@ import pytest
 from simulated import FLAT, acquire_on, journal_of, residuals_nm
 from simulated_stage import Habits, course_on
 
+from mock_serialem.module import make_module
 from mock_serialem.sim.profiles import KRIOS
 from mock_serialem.sim.sample import LamellaSpec
+from pacetomo import acquire as acquire_module
 from pacetomo.area_files import AreaFiles
+from pacetomo.engine import Acquisition
 from pacetomo.errors import PlanError
 from pacetomo.files.stage_profile import read_profile, write_profile
 from pacetomo.joint.profile_learning import learn_profile
 from pacetomo.schemes import DoseSymmetric
+from pacetomo.scope.serialem_scope import SerialEMScope
 
 SHORT = DoseSymmetric(0, -18, 18, 3, 2).stops()
 RUN = {"minTilt": -12, "maxTilt": 12, "targets": 2, "tracker": "joint"}
@@ -95,3 +99,32 @@ def test_a_profile_of_another_stage_is_reported_once(tmp_path, profile):
     warnings = [note["text"] for note in journal_of(files) if note["event"] == "warning"]
     assert sum("the stage profile is not used any more" in text for text in warnings) == 1
     assert abs(residuals_nm(tmp_path / "area", 2)[-4:]).max() < 60
+
+
+def test_a_run_goes_on_with_the_profile_that_it_began_with(tmp_path, profile, monkeypatch):
+    """Another area may have updated the file in between; the model's state must come back exactly."""
+    path = tmp_path / "stage.json"
+    write_profile(path, profile)
+    used, steps, step, make_model = [], [], Acquisition._step, acquire_module.make_model
+
+    def stopped(self, exposure, tilt_deg):
+        steps.append(exposure)
+        if len(steps) == 8:
+            raise KeyboardInterrupt
+        step(self, exposure, tilt_deg)
+
+    def spied(job, starts, start_tilt_deg, with_profile=None):
+        used.append(with_profile)
+        return make_model(job, starts, start_tilt_deg, with_profile)
+
+    monkeypatch.setattr(Acquisition, "_step", stopped)
+    monkeypatch.setattr(acquire_module, "make_model", spied)
+    sessions = []
+    with pytest.raises(KeyboardInterrupt):
+        acquire(tmp_path / "area", stageProfile=str(path), prepare=sessions.append)
+    write_profile(path, learn_profile([course_on(Habits(9), seed, stops=SHORT) for seed in range(2)]))
+    scope = SerialEMScope(make_module(sessions[0]))
+    acquire_module.acquire_area(scope, scope.item(), None, {})
+    assert used == [profile, profile]
+    notes = journal_of(AreaFiles(tmp_path / "area" / "lamella_tgts.txt"))
+    assert notes[-1]["state"] == "finished" and sum(note["event"] == "exposed" for note in notes) == 18

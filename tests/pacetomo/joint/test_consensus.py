@@ -74,7 +74,9 @@ def test_directions_are_alike(angle, seed):
     apart = rng.normal(0, 0.05, (4, 2))
     apart[0] += 0.3
     turned = apart * np.array([-1.0, 1.0])
-    assert judge(deviations(apart)) == judge(deviations(turned)) == judge(deviations(turned[:, ::-1]))
+    one, *others = (judge(deviations(each)) for each in (apart, turned, turned[:, ::-1]))
+    for other in others:
+        assert other[:2] == one[:2] and other.score == pytest.approx(one.score)
 
 
 def test_weights_fall_only_beyond_the_bend():
