@@ -17,9 +17,11 @@ from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
+from pacetomo.files.stage_profile import format_profile, parse_profile
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
+from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
 from pacetomo.memory import MemoryFile, Origin, RememberingModel, recall
@@ -52,6 +54,7 @@ from pacetomo.settings import (
     read_settings_toml,
     resolve_settings,
 )
+from pacetomo.stage_profiles import load_profile, profile_path, told_series, update_profile
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
 from pacetomo.tile_recovery import lacks_tiles
@@ -280,10 +283,12 @@ class _Run:
         self._notes = Notes(scope, journal)
         self._upkeep = Upkeep(scope, job.settings, self._notes)
         self._books: Books | None = None
+        self._profile: StageProfile | None = None
 
     def begin(self) -> RunState:
         """Set up the area and acquire it."""
         with self._noting_the_end():
+            self._use_profile(load_profile(self._job, self._scope.wait))
             preparation = Preparation(self._scope, self._job, self._notes, self._upkeep)
             prepared = preparation.run(self._item)
             self._job = preparation.job  # with what the set-up has measured
@@ -294,7 +299,7 @@ class _Run:
             with closing(MemoryFile(self._job.files.memory(self._number))) as memory:
                 memory.begin(self._origin(prepared))
                 books.save()  # from the first exposure on there is something to go on with
-                model = make_model(self._job, prepared.starts, prepared.start_tilt_deg)
+                model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
                 remembering = RememberingModel(model, memory.append)
                 Acquisition(self._scope, self._job, prepared, remembering, books, self._upkeep).run()
             self._conclude(books)
@@ -309,9 +314,10 @@ class _Run:
                 self._notes.warn(text)
             prepared = prepared_again(job, before)
             books = self._open_books(state_to_go_on_with(job, before))
+            self._use_profile(self._profile_before(before))
             # Also of targets that are left out from here on: the model has learnt from them.
             starts = prepared.starts if before.origin is None else before.origin.starts
-            model = make_model(job, starts, prepared.start_tilt_deg)
+            model = make_model(job, starts, prepared.start_tilt_deg, self._profile)
             recall(model, before.lines)
             if before.origin is None:
                 put_back(model, before, prepared.starts)
@@ -332,6 +338,19 @@ class _Run:
             self._conclude(books)
         return books.state
 
+    def _use_profile(self, profile: StageProfile | None) -> None:
+        self._profile = profile
+        if profile is not None:
+            name = self._job.settings.stageProfile
+            self._notes.step("profile", f"Stage profile {name}: {profile.describe()}")
+
+    def _profile_before(self, before: Interrupted) -> StageProfile | None:
+        """Profile that the run began with; the file may have been updated since."""
+        if before.origin is None:
+            return load_profile(self._job, self._scope.wait)
+        text = before.origin.options.get("profile")
+        return None if text is None else parse_profile(text, self._job.files.memory(self._number).name)
+
     def _open_books(self, state: RunState) -> Books:
         to_is = self._scope.calibration().specimen_to_is
         run_file = self._job.files.run_file(self._number)
@@ -350,6 +369,7 @@ class _Run:
             "focus_um": {str(number): focus for number, focus in prepared.focus_um.items()},
             "spent_e_per_a2": {str(number): dose for number, dose in prepared.dose_e_per_a2.items()},
             "preview": preview,
+            "profile": None if self._profile is None else format_profile(self._profile),
         }
         return Origin(prepared.starts, prepared.start_tilt_deg, options)
 
@@ -361,6 +381,8 @@ class _Run:
     def _conclude(self, books: Books) -> None:
         run_file = self._job.files.run_file(self._number)
         self._ended = _conclude(self._scope, self._job, books, run_file)
+        if self._ended[0] == "finished":
+            _update_profile(self._scope, self._job, self._notes)
 
     @contextmanager
     def _noting_the_end(self) -> Iterator[None]:
@@ -407,7 +429,22 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     return "finished", text
 
 
-def make_model(job: Job, starts: Mapping[int, Start], start_tilt_deg: float) -> TrackingModel:
+def _update_profile(scope: Microscope, job: Job, notes: Notes) -> None:
+    """Let the stage profile learn from a finished run, if that is wanted; failing to do so costs no area."""
+    path = profile_path(job)
+    if path is None or not job.settings.updateProfile:
+        return
+    try:
+        profile = update_profile(path, told_series(job), scope.wait)
+    except PaceError as err:
+        notes.warn(f"the stage profile is not updated ({err})")
+        return
+    notes.step("profile", f"Stage profile {path.name}: {profile.describe()}")
+
+
+def make_model(
+    job: Job, starts: Mapping[int, Start], start_tilt_deg: float, profile: StageProfile | None = None
+) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
     # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
@@ -423,6 +460,7 @@ def make_model(job: Job, starts: Mapping[int, Start], start_tilt_deg: float) -> 
             plane=job.plane,
             data_points=settings.dataPoints,
             axis_offsets_um=axis_offsets_um,
+            profile=profile,
         )
     return SingleTargetModel(
         starts,

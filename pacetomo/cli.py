@@ -171,21 +171,34 @@ def _add_area(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_replay(commands: Commands) -> None:
+    from pacetomo.replay import TRACKERS
+
     parser = _add(
         commands,
         "replay",
-        "run the tracking model over the metadata of a past parallel session",
-        "lamella_ts_001.mrc.mdoc",
+        "run a tracking model over the metadata of past parallel sessions, or learn a stage profile from them",
+        "lamella_ts_001.mrc.mdoc\n  pacetomo replay */*_ts_*.mdoc --learn krios_stage.json",
     )
-    parser.add_argument("mdoc", type=Path, metavar="FILE.mdoc")
+    parser.add_argument("mdocs", type=Path, nargs="+", metavar="FILE.mdoc")
+    parser.add_argument("--tracker", choices=TRACKERS, default="joint", help="default: %(default)s")
     parser.add_argument(
         "--n0",
         type=_finite,
         metavar="UM",
-        help="distance from the tilt axis in µm (default: fitted to the record)",
+        help="distance from the tilt axis in µm (default: the first Y shift; single: fitted to the record)",
     )
     parser.add_argument(
-        "--data-points", type=_count, default=4, metavar="N", help="displacements per fit (default: 4)"
+        "--data-points",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="single: displacements per fit (default: 4)",
+    )
+    parser.add_argument(
+        "--learn",
+        type=Path,
+        metavar="PROFILE",
+        help="write what repeats in the files to a stage profile, for the setting stageProfile",
     )
     parser.set_defaults(run=_run_replay)
 
@@ -324,7 +337,24 @@ def _job(options: argparse.Namespace) -> Job:
 def _run_replay(options: argparse.Namespace) -> int:
     from pacetomo.replay import replay_file
 
-    _say(replay_file(options.mdoc, options.n0, options.data_points).table())
+    if options.learn is not None:
+        return _learn(options.mdocs, options.learn)
+    for mdoc in options.mdocs:
+        _say(replay_file(mdoc, options.n0, options.data_points, options.tracker).table())
+    return 0
+
+
+def _learn(mdocs: Sequence[Path], path: Path) -> int:
+    from pacetomo.files.stage_profile import write_profile
+    from pacetomo.stage_profiles import learn_from, verdict
+
+    profile, told = learn_from(mdocs)
+    backup = write_profile(path, profile)
+    _complain(told)
+    _say(profile.describe())
+    warning = verdict(profile)
+    _complain([] if warning is None else [warning])
+    _say(f"profile: {path}" + ("" if backup is None else f" (the one before: {backup.name})"))
     return 0
 
 

@@ -91,6 +91,7 @@ class Acquisition:
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
+        self._profile_trouble_told = False
         self._max_tilt_deg = scope.limits().max_tilt_deg
         self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
@@ -147,7 +148,15 @@ class Acquisition:
                 self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
             self._chronicle.tilt_done(self._model.believed())
             self._findings.tell(self._model.findings())
+            self._tell_of_profile()
             forecast.tilt_done(exposures)
+
+    def _tell_of_profile(self) -> None:
+        """Warn, once, that the model does not believe the stage profile any more."""
+        reason = self._model.dropped_profile
+        if reason is not None and not self._profile_trouble_told:
+            self._profile_trouble_told = True
+            self._books.warn(reason)
 
     def _try(self, step: Callable[[], object]) -> None:
         """Do what serves a whole tilt; should it fail, the images are taken all the same."""

@@ -28,6 +28,10 @@ class MetadataError(PaceError):
     """An mdoc file is broken or lacks what is needed."""
 
 
+class ProfileError(PaceError):
+    """A stage profile cannot be read, written or learnt."""
+
+
 class StackError(PaceError):
     """An image stack is missing, truncated or damaged."""
 

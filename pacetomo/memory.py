@@ -53,6 +53,11 @@ class RememberingModel:
 
     # questions
 
+    @property
+    def dropped_profile(self) -> str | None:
+        """As the model's."""
+        return self._model.dropped_profile
+
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """As the model's."""
         return self._model.aim(target, tilt_deg, branch)

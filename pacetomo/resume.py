@@ -20,7 +20,7 @@ from pacetomo.files.atomic import Wait, read_bytes
 from pacetomo.files.run_file import parse_run
 from pacetomo.files.text_lines import decode_utf8
 from pacetomo.frames import XY
-from pacetomo.geometry import height_um, seen_y_um
+from pacetomo.geometry import SamplePlane, height_um, seen_y_um
 from pacetomo.job import Job
 from pacetomo.memory import Origin, read_memory
 from pacetomo.plan import Exposure
@@ -221,6 +221,9 @@ def job_to_go_on_with(job: Job, before: Interrupted) -> tuple[Job, list[str]]:
     if gone:
         said.append(f"targets no longer in the file are left as they are: {', '.join(map(str, gone))}")
     said += _changed(job, before)
+    if before.origin is not None:
+        options = before.origin.options
+        job = job.with_plane(SamplePlane(options["pretilt_deg"], options["rotation_deg"]))
     return replace(job, targets=replace(job.targets, targets=tuple(targets))), said
 
 

@@ -17,6 +17,7 @@ from numbers import Real
 from pathlib import Path
 
 from pacetomo.errors import SettingsError
+from pacetomo.files.text_lines import is_one_line
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
 from pacetomo.settings_table import (
     SELECTION_NAMES,
@@ -234,8 +235,8 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
     if row.kind is str:
         if row.switch is not None and isinstance(value, bool):
             return row.switch[value]
-        if isinstance(value, str) and (row.choices is None or value in row.choices):
-            return value
+        if isinstance(value, str) and (is_one_line(value) if row.choices is None else value in row.choices):
+            return value.strip()
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")
     if row.kind is tuple:
         return _checked_pair(row, value)
@@ -317,6 +318,8 @@ def _contradictions(values: Mapping[str, SettingValue], origins: Mapping[str, st
             "autofocus is wanted at the tracking target and beside it, choose one: "
             f"addAF ({origins['addAF']}), offTargetAF ({origins['offTargetAF']})"
         )
+    if values["updateProfile"] and not values["stageProfile"]:
+        yield f"updateProfile ({origins['updateProfile']}) needs the name of a file: stageProfile is empty"
     if number("minDefocus") != number("maxDefocus") and number("stepDefocus") == 0:
         yield (
             "stepDefocus must be above 0 to spread the defocus: "

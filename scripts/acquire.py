@@ -46,6 +46,8 @@ acquire_here(
     # alignImages=3,  # 0: align with SerialEM's AlignTo
     # minCounts=0,  # counts per second; a darker target ends on that branch
     # tracker="joint",  # or "single": each target for itself
+    # stageProfile="",  # file of what past series have shown of the stage
+    # updateProfile=False,  # add each finished run to it
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
     # --- targets as small montages

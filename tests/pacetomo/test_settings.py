@@ -138,7 +138,7 @@ def test_every_setting_explains_itself():
                 row.name
             )
         if row.kind is str:
-            assert row.default in row.choices, row.name
+            assert row.choices is None or row.default in row.choices, row.name
         assert row.allowed, row.name
     assert [row.name for row in describe_settings()] == [item.name for item in fields(Settings)]
 
@@ -357,6 +357,24 @@ def test_assignments_of_the_command_line(text, name, value):
 def test_assignments_without_name_or_value_are_refused(text):
     with pytest.raises(SettingsError, match="NAME=VALUE"):
         parse_assignment(text)
+
+
+@pytest.mark.parametrize("name", ["krios stage.json", "D:/profiles/krios=2.json", ""])
+def test_free_text_is_any_line(name):
+    resolved = resolve_settings(script(stageProfile=f" {name} "))
+    assert resolved.settings.stageProfile == name
+    text = dict(line.split(" = ", 1) for line in format_settings(resolved).splitlines())["stageProfile"]
+    assert parse_setting_text("stageProfile", text) == name
+
+
+@pytest.mark.parametrize("value", [3, None, True, "two\nlines", ["a"]])
+def test_what_is_no_line_of_text_is_refused(value):
+    assert "stageProfile" in refusal(script(stageProfile=value))
+
+
+def test_a_profile_to_be_updated_needs_a_name():
+    assert "stageProfile is empty" in refusal(script(updateProfile=True))
+    assert resolve_settings(script(updateProfile=True, stageProfile="a.json")).settings.updateProfile
 
 
 @pytest.mark.parametrize("name", [row.name for row in describe_settings()])
