@@ -28,7 +28,8 @@ from mock_serialem.sim.profiles import IDEAL, KRIOS_SCOPE
 from mock_serialem.sim.sample import HoleySpec, LamellaSpec
 from mock_serialem.sim.truth import TruthLog
 from mock_serialem.sim.world import World, WorldConfig
-from pacetomo.correlation import Earlier, conditioned, find
+from pacetomo.correlation import find
+from pacetomo.earlier_images import Earlier, conditioned
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geometry import SamplePlane
 from pacetomo.scope.protocol import Missing

@@ -5,6 +5,10 @@ answer. The truth log and the image files are written by the command itself. So 
 state is complete, or it is that before the last command, whose traces in the truth log and in the open image files tell
 whether it has done anything: `restoring` does it once more then, and finds it do the same.
 
+Most commands only ask, or move something inside the program. For those the name is enough: given again in the same
+state they do the same, so what they have changed is written with the next command that exposes or has to do with files.
+``ReadFile`` is one of them: it reads a file that is open, which no other program changes.
+
 Nothing is forced to the disk but the whole states written now and then: what a program has written survives its own
 death, if not that of the computer.
 """
@@ -18,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mock_serialem.commands import Value
 from mock_serialem.state_file import Record, StateError, StateFile
-from mock_serialem.state_pickle import Store
+from mock_serialem.state_pickle import Store, are_same, leaves
 
 if TYPE_CHECKING:
     from mock_serialem.session import Session
@@ -31,6 +35,28 @@ LEAST_APPENDED, TIMES_WHOLE = 16 * 2**20, 4
 
 OWN_PARTS = ("script", "buffers", "column", "variables", "cameras", "low_dose", "navigator", "frames")
 """Attributes of a session that often change and so are written by themselves."""
+
+SELDOM = frozenset(("cameras", "low_dose", "column", "variables", "frames", "montage files", "rest"))
+"""Parts that most commands leave alone: looking whether they have changed takes less time than pickling them."""
+
+MOST_REPEATED = 64
+"""So many commands are done again at most."""
+
+_REPEATABLE = frozenset(
+    """
+    AccumulateRecordDose AddToAutodoc AdjustBeamTiltforIS AlignTo AreaForCumulRecordDose AreDewarsFilling Copy CtfFind
+    Ctfplotter Delay DewarsRemainingTime Echo GetVariable GoToLowDoseArea ImageConditions ImageProperties
+    ImageShiftByMicrons ISToSpecimenMatrix IsVariableDefined IsVersionAtLeast LimitNextAutoAlign NoMessageBoxOnError
+    ReadFile RestoreBeamTilt SetBeamTilt SetDefocus SetExposure SetFrameBaseName SetImageShift SetNextLogOutputStyle
+    SetStatusLine SetTargetDefocus SetVariable SpecimenToISMatrix SpecimenToStageMatrix StageToSpecimenMatrix TiltTo
+    """.split()
+)
+
+
+def is_repeatable(name: str) -> bool:
+    """Tell whether a command neither exposes nor changes a file, so that it can be done again."""
+    return name in _REPEATABLE or name.startswith("Report")
+
 
 NOT_KEPT = frozenset(
     "world lock waiting end_process real_clock keeper files text_files log registry faults directory".split()
@@ -58,8 +84,10 @@ class Keeper:
         self._session = session
         self._file = file
         self._written: dict[str, bytes] = {}
+        self._leaves: dict[str, list[Any]] = {}
         self._store = Store(session)
         self._clock_s = -1.0
+        self._repeated = 0
         self._failing = False
         try:
             if session.world.truth.path is None:
@@ -88,18 +116,26 @@ class Keeper:
     @contextmanager
     def command(self, name: str, args: Sequence[Value]) -> Iterator[None]:
         """Keep that a command begins and, at its end, what it has changed, whether it succeeds or not."""
+        world = self._session.world
         # Something may have happened outside commands, as the move of the stage to a Navigator item.
-        moved = self._session.world.clock_s != self._clock_s
+        moved = world.clock_s != self._clock_s
         call = Record(CALL, self._store.pickled((name, tuple(args))))
         self._write(lambda: [*(self._changes() if moved else ()), call])
+        self._repeated += 1
+        events = len(world.truth.events)
         try:
             yield
         finally:
-            self.keep()
+            # A fault may have struck, which the truth log shows.
+            if is_repeatable(name) and len(world.truth.events) == events and self._repeated < MOST_REPEATED:
+                self._clock_s = world.clock_s
+            else:
+                self.keep()
 
     def keep(self) -> None:
         """Keep the present state."""
         self._write(self._changes)
+        self._repeated = 0
 
     # --- writing
 
@@ -122,7 +158,7 @@ class Keeper:
 
     def _begin(self) -> None:
         """Write the whole state."""
-        self._written = {}
+        self._written, self._leaves = {}, {}
         self._store = Store(self._session)
         registry = self._session.registry
         registry.changed = set(registry)
@@ -140,6 +176,11 @@ class Keeper:
         """Records of what is not in the file yet."""
         parts: dict[str, bytes] = {}
         for name, value in self._parts():
+            if name in SELDOM:
+                now = leaves(value)
+                if are_same(now, self._leaves.get(name, [])):
+                    continue
+                self._leaves[name] = now
             data = self._store.pickled(value)
             if self._written.get(name) != data:
                 parts[name] = self._written[name] = data

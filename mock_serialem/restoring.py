@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mock_serialem.commands import Value
 from mock_serialem.dispatch import execute
 from mock_serialem.errors import ScriptExit, ScriptKilled, SEMerror, SEMexited
-from mock_serialem.keeping import CALL, OBJECT, PARTS, Keeper
+from mock_serialem.keeping import CALL, OBJECT, PARTS, Keeper, is_repeatable
 from mock_serialem.log import LogLine
 from mock_serialem.session import Session
 from mock_serialem.sim.truth import TruthLog, TruthLogError
@@ -19,13 +21,16 @@ CONTINUED = "continued"
 """Event in the truth log that says that a session went on."""
 
 
+_Call = tuple[str, tuple[Value, ...]]
+
+
 class _State(NamedTuple):
-    """What a file holds: pickles of objects and parts, changes of the registry, the command that was under way."""
+    """What a file holds: pickles of objects and parts, changes of the registry, and the commands given since then."""
 
     objects: dict[int, bytes]
     parts: dict[str, bytes]
     registry: list[bytes]
-    call: bytes | None
+    calls: list[bytes]
 
 
 class Beginning(NamedTuple):
@@ -80,7 +85,7 @@ def go_on(path: Path) -> Session:
 
 
 def _read(path: Path) -> _State:
-    state = _State({}, {}, [], None)
+    state = _State({}, {}, [], [])
     for record in read_records(path):
         if record.kind == OBJECT:
             number, _, data = record.data.partition(b" ")
@@ -90,25 +95,29 @@ def _read(path: Path) -> _State:
             if "registry" in parts:
                 state.registry.append(parts.pop("registry"))
             state.parts.update(parts)
-            state = state._replace(call=None)
+            state.calls.clear()
         elif record.kind == CALL:
-            state = state._replace(call=record.data)
+            state.calls.append(record.data)
     return state
 
 
 def _session(state: _State) -> Session:
-    session, torn = _as_kept(state), state.call is not None
-    ahead = [line for line in session.world.truth.ahead if line["event"] != CONTINUED]
-    undo = torn and (bool(ahead) or session.world.truth.was_cut or _files_have_grown(session))
+    reader = Reader({})
+    calls: list[_Call] = [reader.value(data) for data in state.calls]
+    # The script has had the answers of all but the last; of those the last may be, too, that can be repeated.
+    under_way = calls.pop() if calls and not is_repeatable(calls[-1][0]) else None
+    session = _as_kept(state)
+    torn, truth = under_way is not None, session.world.truth
+    undo = torn and (bool(_unknown(session)) or truth.was_cut or _files_have_grown(session))
     lost = session.files.reopen(undo, torn)
-    if undo:
-        try:
-            _finish(session, state)
-        except TruthLogError:
-            session.world.truth.close()
-            session = _as_kept(state)
-            lost = session.files.reopen(undo=False, torn=True)
-    left = [line for line in session.world.truth.ahead if line["event"] != CONTINUED]
+    try:
+        _give(session, calls + ([under_way] if under_way is not None and undo else []))
+    except TruthLogError:
+        truth.close()
+        session = _as_kept(state)
+        lost = session.files.reopen(undo=False, torn=True)
+        _give(session, calls)
+    left = _unknown(session)
     session.world.truth.accept_ahead()
     if left:
         session.world.acknowledge(left)
@@ -117,23 +126,24 @@ def _session(state: _State) -> Session:
     return session
 
 
+def _unknown(session: Session) -> list[dict[str, Any]]:
+    """Events in the truth log that the session knows nothing of."""
+    return [line for line in session.world.truth.ahead if line["event"] != CONTINUED]
+
+
 def _files_have_grown(session: Session) -> bool:
     return any(file.has_grown() for file in session.files.files)
 
 
-def _finish(session: Session, state: _State) -> None:
-    """Do once more what was under way; TruthLogError if it does not do the same as the first time."""
-    assert state.call is not None
-    name, args = Reader(state.objects).value(state.call)
+def _give(session: Session, calls: list[_Call]) -> None:
+    """Give commands once more; TruthLogError if one does not do the same as the first time."""
     # Nobody is there to be killed or to press STOP.
     session.waiting.gone = lambda: True
-    try:
-        execute(session, name, args)
-    except (SEMerror, SEMexited, ScriptExit, ScriptKilled):
-        # So it ended, or would have ended, the first time; the script that would hear of it is dead.
-        return
-    finally:
-        session.waiting.nobody_there()
+    for name, args in calls:
+        # Some end with an error, as they did or would have done the first time; the script is dead.
+        with suppress(SEMerror, SEMexited, ScriptExit, ScriptKilled):
+            execute(session, name, args)
+    session.waiting.nobody_there()
 
 
 def _beginning(state: _State, reader: Reader) -> Beginning:

@@ -149,6 +149,7 @@ class ScriptWindow:
                 results.append(result)
                 if result.ok:
                     item.acquire = False
+                    self.session.keep()
                 if result.stopped or navigator.end_after_item or not (result.ok or result.error_allowed):
                     break
         finally:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copyreg
 import io
+import operator
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mock_serialem.files.autodoc import Autodoc
 from mock_serialem.files.mdoc import MdocFile
+from mock_serialem.image import Image
 from mock_serialem.sim.shot import Shot
 from mock_serialem.state_file import StateError
 
@@ -45,6 +49,46 @@ def mdoc_of(fields: dict[str, Any], entries: dict[str, str], *sections: Sequence
     return mdoc
 
 
+_LEAVES = frozenset((bool, int, float, str, bytes, tuple, frozenset, type(None), type(Path())))
+
+
+def leaves(value: Any) -> list[Any]:
+    """All objects that a value consists of, in a fixed order; what has the very same ones has not changed.
+
+    Tuples and frozen dataclasses are taken to hold nothing that can change.
+    """
+    found: list[Any] = []
+    # A dictionary is taken for a list of things that belong together, and may be made for the occasion.
+    _gather(value.values() if type(value) is dict else (value,), found)
+    return found
+
+
+def _gather(values: Iterable[Any], found: list[Any]) -> None:
+    for value in values:
+        found.append(value)
+        kind = type(value)
+        if kind in _LEAVES:
+            continue
+        if kind is dict:
+            found.extend(value)
+            _gather(value.values(), found)
+        elif kind is list or kind is set:
+            _gather(value, found)
+        elif not _is_frozen(kind):  # type: ignore[arg-type]
+            _gather(getattr(value, "__dict__", {}).values(), found)
+
+
+@cache
+def _is_frozen(kind: Any) -> bool:
+    parameters = getattr(kind, "__dataclass_params__", None)
+    return parameters is not None and bool(parameters.frozen)
+
+
+def are_same(some: list[Any], others: list[Any]) -> bool:
+    """Tell whether two lists have the very same objects."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
 class Store:
     """Objects that are written once.
 
@@ -63,12 +107,14 @@ class Store:
             Shot: self._once,
             np.ndarray: self._array,
             MdocFile: self._mdoc,
+            Image: self._image,
             _Number: lambda value: (stored, (value.number,)),
             type(session): lambda value: (the_session, ()),
         }
         self._itself: object = None
         self._numbers: dict[int, int] = {}
         self._held: list[Any] = []
+        self._images: dict[int, tuple[Image, list[Any], int]] = {}
         self._runs: dict[int, tuple[Sequence[Any], list[tuple[Any, ...]]]] = {}
         self._new: list[tuple[int, bytes]] = []
 
@@ -100,6 +146,17 @@ class Store:
     def _array(self, value: Any) -> Any:
         return self._once(value) if value.nbytes >= LARGE_BYTES else value.__reduce_ex__(PROTOCOL)
 
+    def _image(self, value: Any) -> Any:
+        """Write an image anew only if it has changed, which the same one does not do often."""
+        if value is self._itself:
+            return value.__reduce_ex__(PROTOCOL)
+        now = [*value.__dict__.values(), *value.keys.values()]
+        _, then, number = self._images.get(id(value), (value, [], -1))
+        if not are_same(now, then):
+            number = self._add(value)
+            self._images[id(value)] = value, now, number
+        return stored, (number,)
+
     def _mdoc(self, value: Any) -> Any:
         fields = {name: field for name, field in value.__dict__.items() if name != "autodoc"}
         runs, rest = self.runs(value.autodoc.sections, least=1)
@@ -111,9 +168,12 @@ class Store:
         known = self._numbers.get(id(value))
         if known is not None:
             return known
+        number = self._numbers[id(value)] = self._add(value)
+        return number
+
+    def _add(self, value: Any) -> int:
         number = len(self._held)
         self._held.append(value)
-        self._numbers[id(value)] = number
         self._new.append((number, self.pickled(value, itself=value)))
         return number
 

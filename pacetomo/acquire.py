@@ -33,6 +33,7 @@ from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
 from pacetomo.recovery import Recovery
 from pacetomo.resume import (
+    GOES_ON,
     Interrupted,
     job_to_go_on_with,
     prepared_again,
@@ -132,7 +133,7 @@ def acquire_area(
         said: list[str] = []
         if before is not None:
             job, said = job_to_go_on_with(job, before)
-        problems = _refuse_or_warn(scope, job)
+        problems = _refuse_or_warn(scope, job, before is not None)
         for target in job.active if before is None else ():  # existing images are never overwritten
             own = files.folder / target.series
             beside = [own.with_name(name(own.name)) for name in (track_series, view_series)]
@@ -183,10 +184,10 @@ def _keep_log(scope: Microscope, path: Path) -> None:
         scope.tell(f"Warning: the log is not saved ({err})", Level.WARNING)
 
 
-def _refuse_or_warn(scope: Microscope, job: Job) -> list[Problem]:
+def _refuse_or_warn(scope: Microscope, job: Job, goes_on: bool) -> list[Problem]:
     """Tell the operator what would go wrong; refuse what makes the run pointless."""
     problems = [
-        *find_problems(job, scope.facts()),
+        *find_problems(job, scope.facts(), goes_on),
         *hole_problems(scope, job),
         *magnification_problems(scope, job),
     ]
@@ -226,7 +227,10 @@ def _choose_run(scope: Microscope, files: AreaFiles) -> tuple[int | None, Interr
     if not before.state.is_finished:
         return newest, before
     text = f"{files.root} has been acquired ({runs[newest].name} is finished)"
-    if scope.ask(f"{text}. Acquire it once more, which exposes its targets again?"):
+    if (
+        scope.ask(f"{text}. Leave it as it is? No acquires it once more and exposes its targets again.")
+        is False
+    ):
         return newest + 1, None
     scope.tell(f"{text}: nothing is exposed", Level.GOOD)
     return None, None
@@ -288,11 +292,12 @@ class _Run:
             prepared = preparation.run(self._item)
             self._job = preparation.job  # with what the set-up has measured
             books = self._open_books(_fresh_state(self._job))
-            for target, dose_e_per_a2 in prepared.dose_e_per_a2.items():
-                books.spend(target, dose_e_per_a2)
+            for target in self._job.active:
+                books.spend(target.number, prepared.dose_e_per_a2.get(target.number, 0.0))
             self._journal.note("step", name="acquire", text="Acquiring")
             with closing(MemoryFile(self._job.files.memory(self._number))) as memory:
                 memory.begin(self._origin(prepared))
+                books.save()  # from the first exposure on there is something to go on with
                 model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
                 remembering = RememberingModel(model, memory.append)
                 Acquisition(self._scope, self._job, prepared, remembering, books, self._upkeep).run()
@@ -322,7 +327,7 @@ class _Run:
                 books.taken = len(done)
                 books.save()
                 text = f"Going on with {job.files.root}: {len(done)} of {len(job.plan)} images were taken"
-                self._notes.step("go_on", text, taken=len(done), planned=len(job.plan))
+                self._notes.step(GOES_ON, text, taken=len(done), planned=len(job.plan))
                 acquisition = Acquisition(self._scope, job, prepared, remembering, books, self._upkeep, done)
                 if acquisition.ahead:
                     is_moved = recovery.stage(acquisition.ahead[0])

@@ -62,6 +62,14 @@ class AreaFiles:
                 found[int(match[1])] = path
         return dict(sorted(found.items()))
 
+    @property
+    def latest_run(self) -> int:
+        """Number of the latest run that has a journal; 1 if there is none."""
+        number = 1
+        while self.journal(number + 1).exists():
+            number += 1
+        return number
+
     def run_file(self, number: int) -> Path:
         """State of a run, rewritten after each exposure."""
         return self.folder / f"{self.target_file.stem}_run{number:02d}.txt"

@@ -272,15 +272,15 @@ def _run_rehearse(options: argparse.Namespace) -> int:
             else:
                 outcome = continue_rehearsal(out, record, _say, bar.update_from)
     except KeyboardInterrupt:
-        journal = next(iter(out.glob("*_run01.jsonl")), None)
+        journal = max(out.glob("*_run[0-9][0-9].jsonl"), default=None)
         hint = f"`pacetomo rehearse --out {out}` goes on with it"
         if journal is None:
             raise PaceError(f"interrupted before the first image; {hint}") from None
         hint += f", `pacetomo report {journal}` reports on it"
         raise PaceError(f"interrupted; what was acquired until then is in {out}, {hint}") from None
-    if outcome.error is not None and not outcome.files.journal(1).exists():
+    if outcome.error is not None and not outcome.files.journal(outcome.files.latest_run).exists():
         raise PaceError(outcome.error)
-    _report(outcome.files.journal(1), outcome.truth, outcome.timeline, None)
+    _report(outcome.files.journal(outcome.files.latest_run), outcome.truth, outcome.timeline, None)
     if outcome.error is not None:
         raise PaceError(f"the acquisition did not finish: {outcome.error}")
     return 0

@@ -20,16 +20,16 @@ _BYTES_PER_IMAGE = 2 * 5760 * 4092
 """A full K3 image as int16, where the camera is not known."""
 
 
-def find_problems(job: Job, facts: Facts) -> list[Problem]:
+def find_problems(job: Job, facts: Facts, goes_on: bool = False) -> list[Problem]:
     """All problems of an area, worst first.
 
     `facts` are the microscope's, or `OFFLINE`. The image-shift limit in force is the setting's: it is raised to that
-    for the run.
+    for the run. `goes_on` says that a run is gone on with, whose stacks are there.
     """
     found = [
         *_tilts(job, facts.limits),
         *_shifts(job),
-        *_files(job, facts),
+        *_files(job, facts, goes_on),
         *_geometry(job),
         *_defocus(job),
         *_geo_points(job),
@@ -82,13 +82,13 @@ def _shifts(job: Job) -> Iterator[Problem]:
             )
 
 
-def _files(job: Job, facts: Facts) -> Iterator[Problem]:
+def _files(job: Job, facts: Facts, goes_on: bool) -> Iterator[Problem]:
     folder = job.files.folder
     if not os.access(folder, os.W_OK):
         yield Problem(True, f"{folder} cannot be written", "choose a session folder with write permission")
     yield from _references(job)
     there = [name for target in job.active for name in job.stacks(target) if (folder / name).exists()]
-    if there:
+    if there and not goes_on:
         yield Problem(False, f"{listed(there)} already there", "renamed to a backup at the start")
     images = sum(map(job.tiles, job.plan))
     needed = images * (facts.image_bytes or _BYTES_PER_IMAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from pacetomo.correlation import Earlier
+from pacetomo.earlier_images import Earlier
 from pacetomo.schemes import Branch
 
 

@@ -11,12 +11,12 @@ from pacetomo.books import Books
 from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.exchange import mdoc_of
 from pacetomo.files.mdoc import read_mdoc, write_mdoc
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
 from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
 from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
-from pacetomo.resume import Interrupted, Mark, Taken, side_of
+from pacetomo.resume import Interrupted, Mark, Seen, Taken, rounded_deg, side_of
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing
 from pacetomo.tracking import Observation, TrackingModel
@@ -63,7 +63,6 @@ class Recovery:
         self._prepared = prepared
         self._before = before
         self._taken = taken
-        self._seen = before.seen
 
     def images(self) -> frozenset[int]:
         """Note what was taken and not noted; the places in the plan of all that need not be taken any more."""
@@ -83,15 +82,17 @@ class Recovery:
         """Take up one section as far as the run file or the model do not know it."""
         state = self._books.state.numbered(target)
         is_noted = section < state.sections
-        is_learnt = (target, round(self._tilt_deg(target, section), 1)) in self._seen
-        if is_noted and (is_learnt or self._before.origin is None):
+        seen = self._before.seen.get((target, rounded_deg(self._tilt_deg(target, section))))
+        if seen is not None:
+            self._annotate(target, section, exposure, seen)
+        if is_noted and (seen is not None or self._before.origin is None):
             return
         if not is_noted:
             dose = self._taken.sections[target][section].dose_e_per_a2
             self._books.book(exposure, section, self._books.dose_e_per_a2(target) + dose)
             text = f"Target {target} at {exposure.tilt_deg:g}°: its image was saved and not noted, it is taken up"
             self._books.step("adopted", text, target=target, tilt_deg=exposure.tilt_deg, section=section)
-        if not is_learnt and self._before.origin is not None:
+        if seen is None and self._before.origin is not None:
             self._learn(target, section, exposure)
 
     def _learn(self, target: int, section: int, exposure: Exposure) -> None:
@@ -107,7 +108,7 @@ class Recovery:
         start_focus_um = self._prepared.focus_um.get(target)
         self._books.learn(exposure, self._model, mark.focus_um, found, start_focus_um=start_focus_um)
         self._books.save()
-        self._annotate(target, section, exposure, found)
+        self._annotate(target, section, exposure, Seen(mark.shift_um, found))
 
     def _mark_of(self, exposure: Exposure) -> Mark | None:
         mark = self._before.mark
@@ -137,7 +138,7 @@ class Recovery:
             return None
         return offset.plus(off_centre)
 
-    def _annotate(self, target: int, section: int, exposure: Exposure, residual_um: XY | None) -> None:
+    def _annotate(self, target: int, section: int, exposure: Exposure, seen: Seen) -> None:
         """Complete the metadata of a section that nobody has completed."""
         if not self._job.settings.extendedMdoc:
             return
@@ -148,10 +149,11 @@ class Recovery:
             image = next(one for one in mdoc.images if one.kind == "ZValue" and one.name == str(section))
             if image.text(SPECIMEN_SHIFT) is not None:
                 return
-            image = image.with_value(SPECIMEN_SHIFT, f"{known.shift_um.x:.6g} {known.shift_um.y:.6g}")
+            place_um = seen.applied_um.plus(seen.residual_um or ORIGIN)
+            image = image.with_value(SPECIMEN_SHIFT, f"{place_um.x:.6g} {place_um.y:.6g}")
             image = image.with_value(EUCENTRIC_OFFSET, f"{known.z0_um:.6g}")
-            if residual_um is not None:
-                image = image.with_value(RESIDUAL, f"{residual_um.x:.6g} {residual_um.y:.6g}")
+            if seen.residual_um is not None:
+                image = image.with_value(RESIDUAL, f"{seen.residual_um.x:.6g} {seen.residual_um.y:.6g}")
             write_mdoc(path, mdoc.with_image(section, image), self._scope.wait)
         except StopIteration:
             self._books.warn(f"{path.name} has no section {section}", exposure)
@@ -201,11 +203,11 @@ class Recovery:
         self._books.spend(exposure.target, self._books.dose_e_per_a2(exposure.target) + dose)
         question = (
             f"The image of {where} was about to be taken when the run was interrupted, and it is not known whether it "
-            "was. Take it (perhaps a second time)?"
+            "was. Leave it out? No takes it, perhaps a second time."
         )
         again = self._job.settings.retakeLost == "always"
         if self._job.settings.retakeLost == "ask":
-            again = bool(self._scope.ask(question))
+            again = self._scope.ask(question) is False
         text = f"{where}: its image may have been exposed and was not saved; its dose is counted, it is "
         text += "taken again" if again else "not taken again (retakeLost)"
         self._books.warn(text)

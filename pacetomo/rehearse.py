@@ -206,13 +206,12 @@ def acquire_once(session: Session, files: AreaFiles, record: Record, watch: Watc
     from mock_serialem.script_window import ScriptWindow
     from pacetomo.background import await_finishing
 
-    journal = files.journal(1)
-    look = None if watch is None else lambda: watch(journal)
+    look = None if watch is None else lambda: watch(files.journal(files.latest_run))
     try:
         result = ScriptWindow(session, on_idle=look).run(script_path("acquire"))
-        await_finishing(files.run_file(1), look)
+        await_finishing(files.run_file(files.latest_run), look)
         error = None if result.ok else _what_went_wrong(result.log, result.error)
-        if error is None and _is_complete(journal):
+        if error is None and _is_complete(files.journal(files.latest_run)):
             record.moved_on(files.folder, phase=FINISHED, script="")
             _discard(session)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -33,6 +34,9 @@ from pacetomo.witness import Section, matched, sections_of
 BEGUN_WITH = ("startTilt", "tiltTargets", "pretilt", "rotation")
 """Settings that a run in progress no longer takes from anywhere: its targets' places follow from them."""
 
+GOES_ON = "go_on"
+"""Name of the journal's step with which a run goes on, all images of the time before being accounted for."""
+
 TOLERANCE_DEG = 0.05
 
 
@@ -44,6 +48,13 @@ class Mark(NamedTuple):
     shift_um: XY
     focus_um: float
     present: Optional[str]  # noqa: UP045 - evaluated at run time on Python 3.9
+
+
+class Seen(NamedTuple):
+    """What an image has told the model: the shift it was taken at, and where the target was seen from there (µm)."""
+
+    applied_um: XY
+    residual_um: Optional[XY]  # noqa: UP045
 
 
 @dataclass(frozen=True)
@@ -82,15 +93,22 @@ class Interrupted:
         times = [json.loads(line)[-1] for line in self.lines if line.startswith('["seen"')]
         return float(max(times, default=0.0))
 
-    @property
-    def seen(self) -> frozenset[tuple[int, float]]:
-        """Targets and tilts (rounded) of the images that the model has learnt from."""
-        found = set()
+    @cached_property
+    def seen(self) -> Mapping[tuple[int, float], Seen]:
+        """What the model has learnt from, by target and tilt (rounded)."""
+        found = {}
         for line in self.lines:
             kind, *values = json.loads(line)
             if kind == "seen":
-                found.add((values[0], round(values[1], 1)))
-        return frozenset(found)
+                target, tilt_deg, _, applied, residual = values[:5]
+                place = Seen(XY(*applied), None if residual is None else XY(*residual))
+                found[target, rounded_deg(tilt_deg)] = place
+        return found
+
+
+def rounded_deg(tilt_deg: float) -> float:
+    """Tilt as it is the same wherever it is written."""
+    return round(tilt_deg, 1)
 
 
 def read_interrupted(files: AreaFiles, number: int, wait: Wait | None = None) -> Interrupted:
@@ -125,6 +143,8 @@ def _read_journal(path: Path) -> tuple[Mark | None, dict[str, Any]]:
             if event == "expose":
                 place = XY(*line["shift_um"])
                 mark = Mark(line["target"], line["tilt_deg"], place, line["focus_um"], line.get("present"))
+            elif event == "step" and line.get("name") == GOES_ON:
+                mark = None  # what had become of it was settled then
             elif event == "run_start":
                 begun = line
     return mark, begun

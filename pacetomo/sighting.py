@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pacetomo.books import Books
-from pacetomo.correlation import Earlier, Kept, conditioned, find
+from pacetomo.correlation import find
+from pacetomo.earlier_images import Earlier, Kept, conditioned
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.job import Job

@@ -137,7 +137,7 @@ class FakeScope(FakeColumn):
 
     def ask(self, question):
         self.told.append(question)
-        return self._note("ask", question) or False
+        return self._note("ask", question)
 
     def stage_um(self):
         return self.stage

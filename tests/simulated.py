@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 
@@ -22,8 +23,8 @@ FLAT = {"curvature_um": (0.0, 0.0)}
 def saved(folder, number=None):
     """Saved sections of the tilt series in the truth log, in order; of one target or of all."""
     lines = [json.loads(line) for line in (folder / "truth.jsonl").read_text().splitlines()]
-    name = "_ts_" if number is None else f"_ts_{number:03d}."
-    return [line for line in lines if line["event"] == "saved" and name in line["file"]]
+    name = r"_ts_\d+(_-?\d+_-?\d+)?\.mrc$" if number is None else rf"_ts_{number:03d}\."
+    return [line for line in lines if line["event"] == "saved" and re.search(name, line["file"])]
 
 
 def journal_of(files):

@@ -12,7 +12,6 @@ drift       slow circling, independent of tilting
 from __future__ import annotations
 
 import math
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,8 @@ from mock_serialem.sim.profiles import StageProfile
 
 Floats = NDArray[np.float64]
 
-_CHANGING = (
-    "commanded_um",
-    "tilt_nominal_deg",
-    "tilt_true_deg",
-    "_error",
-    "_jumped",
-    "_tilted_at_s",
-    "_jitter",
-    "_relaxation",
-)
+_CHANGING = ("commanded_um", "tilt_nominal_deg", "tilt_true_deg", "_tilted_at_s")
+_PLACES = ("_error", "_jumped", "_jitter", "_relaxation")
 
 BACKLASH_DEG = 3.0
 """Tilt by which backlash removal goes back before coming up again."""
@@ -125,12 +116,19 @@ class Stage:
 
     def state(self) -> dict[str, Any]:
         """All that moves have changed, without the generator that draws."""
-        return {**{name: copy(getattr(self, name)) for name in _CHANGING}, "play": self._play.state()}
+        changing = {name: getattr(self, name) for name in _CHANGING}
+        return {
+            **changing,
+            **{name: getattr(self, name).tolist() for name in _PLACES},
+            "play": self._play.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` returned."""
         for name in _CHANGING:
-            setattr(self, name, copy(state[name]))
+            setattr(self, name, state[name])
+        for name in _PLACES:
+            setattr(self, name, np.array(state[name]))
         self._play.restore(state["play"])
 
     def move_to(self, x_um: float, y_um: float, z_um: float) -> None:

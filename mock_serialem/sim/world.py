@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,7 +37,6 @@ _CHANGING = (
     "beam_tilt",
     "beam_blanked",
     "_exposures",
-    "_first_centres",
 )
 
 FIDELITIES = ("rendered", "kinematic")
@@ -145,7 +143,8 @@ class World:
             "clock": self._clock.state(),
             "stage": self.stage.state(),
             "streams": {number: stream.bit_generator.state for number, stream in self._streams.items()},
-            **{name: copy(getattr(self, name)) for name in _CHANGING},
+            **{name: getattr(self, name) for name in _CHANGING},
+            "first_centres": dict(self._first_centres),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -155,7 +154,8 @@ class World:
         for number, stream in self._streams.items():
             stream.bit_generator.state = state["streams"][number]
         for name in _CHANGING:
-            setattr(self, name, copy(state[name]))
+            setattr(self, name, state[name])
+        self._first_centres = dict(state["first_centres"])
 
     def acknowledge(self, lines: Sequence[Mapping[str, Any]]) -> None:
         """Take note of truth lines that this state knows nothing of: their exposures count, their time has passed.

@@ -6,7 +6,8 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacetomo.correlation import FEWEST_PX, Earlier, Found, conditioned, find, stretch_between
+from pacetomo.correlation import Found, find
+from pacetomo.earlier_images import FEWEST_PX, Earlier, conditioned, stretch_between
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.scope.protocol import Missing

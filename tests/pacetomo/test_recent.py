@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pacetomo.correlation import Earlier
+from pacetomo.earlier_images import Earlier
 from pacetomo.frames import ORIGIN
 from pacetomo.recent import RecentImages
 from pacetomo.schemes import Branch

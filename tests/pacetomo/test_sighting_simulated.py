@@ -10,6 +10,7 @@ import pacetomo.sighting as sighting
 from mock_serialem.sim.profiles import CRYOARM_SCOPE, IDEAL, KRIOS, KRIOS_SCOPE
 from mock_serialem.sim.sample import LamellaSpec
 from pacetomo.frames import XY
+from pacetomo.recent import RecentImages
 from pacetomo.scope.protocol import Missing
 from pacetomo.scope.serialem_scope import SerialEMScope
 from pacetomo.sighting import Sighting
@@ -87,6 +88,15 @@ def test_images_are_compared_with_the_latest_of_their_branch(monkeypatch, tmp_pa
         (-6, (0, -3)),
         (-9, (-3, -6)),
     }
+
+
+def test_without_kept_images_the_latest_is_read_from_its_stack(monkeypatch, tmp_path):
+    """As after a resume."""
+    monkeypatch.setattr(RecentImages, "of", lambda recent, target, branch: ())
+    run = Aligned(monkeypatch, tmp_path, stage=IDEAL)
+    compared = {(round(tilt), tuple(map(round, earlier))) for tilt, earlier, _ in run.compared}
+    assert compared == {(3, (0,)), (6, (3,)), (9, (6,)), (-3, (0,)), (-6, (-3,)), (-9, (-6,))}
+    assert run.by_serialem == [] and np.abs(run.errors_nm()[:, 0]).max() < 4
 
 
 def test_where_no_peak_stands_out_serialem_aligns_to_the_latest_image(monkeypatch, tmp_path):

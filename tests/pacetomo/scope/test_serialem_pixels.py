@@ -12,7 +12,8 @@ from mock_serialem.sim.profiles import CRYOARM_SCOPE, IDEAL, KRIOS_SCOPE
 from mock_serialem.sim.sample import LamellaSpec
 from mock_serialem.sim.truth import TruthLog
 from mock_serialem.sim.world import World, WorldConfig
-from pacetomo.correlation import Earlier, Found, conditioned, find
+from pacetomo.correlation import Found, find
+from pacetomo.earlier_images import Earlier, conditioned
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.protocol import Missing
 from pacetomo.scope.serialem_scope import SerialEMScope
