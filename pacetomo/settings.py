@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pacetomo.errors import SettingsError
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
+from pacetomo.policies import Policies
 from pacetomo.settings_table import (
     SELECTION_NAMES,
     SETTING_ROWS,
@@ -51,6 +52,9 @@ __all__ = [
 
 DEFAULT_ORIGIN = "default"
 SCRIPT_ORIGIN = "script"
+
+POLICIES = "policies"
+"""Name under which a layer has changed policies, a table by kind of trouble."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,14 @@ class ResolvedSettings:
         line N".
     warnings : tuple of str
         Names in lenient layers that have no effect, one sentence each.
+    policies : Policies
+        What is done about each kind of trouble.
     """
 
     settings: Settings
     origins: dict[str, str]
     warnings: tuple[str, ...] = ()
+    policies: Policies = field(default_factory=Policies)
 
     def values(self) -> dict[str, SettingValue]:
         """Return name and value of every setting, in the order of the table."""
@@ -122,8 +129,15 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
     origins = dict.fromkeys(values, DEFAULT_ORIGIN)
     problems: list[str] = []
     warnings: list[str] = []
+    policies = Policies()
     for layer in layers:
         for name, value in layer.values.items():
+            if name == POLICIES and not layer.lenient:
+                try:
+                    policies = policies.with_changes(value, layer.origin)
+                except SettingsError as err:
+                    problems.append(str(err))
+                continue
             if name not in SETTING_ROWS:
                 if not (layer.lenient and name in SELECTION_NAMES):
                     (warnings if layer.lenient else problems).append(_unknown(name, layer))
@@ -139,11 +153,11 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
         raise SettingsError(_joined(problems))
     # The loop has given every value the type of its field, which the type checker cannot see.
     settings = Settings(**values)  # type: ignore[arg-type]
-    return ResolvedSettings(settings, origins, tuple(warnings))
+    return ResolvedSettings(settings, origins, tuple(warnings), policies)
 
 
 def read_settings_toml(path: str | os.PathLike[str]) -> SettingsLayer:
-    """Read a facility's settings from a TOML file with one `name = value` a line.
+    """Read a facility's settings from a TOML file: one `name = value` a line, and a table `[policies]`.
 
     Raises
     ------

@@ -61,4 +61,6 @@ acquire_here(
     # sortByTilt=True, binFinalStack=1, delFinalStack=False,
     # doCtfFind=False, doCtfPlotter=True, extendedMdoc=True,
     # debug=False,
+    # --- trouble: `pacetomo plan --policies` lists what can be changed
+    # policies={"file_held": {"retry": 10, "then": "end area"}},
 )

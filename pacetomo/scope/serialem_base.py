@@ -9,6 +9,7 @@ from typing import Any
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import Matrix2
+from pacetomo.policies import Policies
 from pacetomo.scope.command_log import CommandLog
 from pacetomo.scope.protocol import Level
 
@@ -31,6 +32,11 @@ class SerialEMCommands:
         self._undos: dict[str, Callable[[], object]] = {}
         self._command_log: CommandLog | None = None
         self._clock_read: tuple[float, float] | None = None
+        self._policies = Policies()
+        self._note: Callable[[str, str], None] = lambda _name, text: self.tell(text)
+
+    def heed(self, policies: Policies, note: Callable[[str, str], None]) -> None:
+        self._policies, self._note = policies, note
 
     def switch_off_message_boxes(self) -> None:
         """Let failing commands raise at once: otherwise they wait at a message box, all night."""
