@@ -211,7 +211,7 @@ class SerialEMCamera(SerialEMImaging):
         """Dose of an image that is not saved; 0 if that cannot be told, which must not hide that it was exposed."""
         try:
             return self._dose()
-        except ScopeError as err:
+        except (ScopeError, TypeError, ValueError) as err:
             self.tell(f"Warning: {err}", Level.WARNING)
             return 0.0
 

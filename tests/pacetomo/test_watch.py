@@ -253,4 +253,4 @@ def test_the_black_last_image_of_a_real_series_is_all_that_is_found_in_it(sample
     assert judged(images[:-2] + images[-1:]) == {}
     ended = judged(images)
     assert list(ended) == [Branch.DOWN]
-    assert ended[Branch.DOWN][0] == pytest.approx(-60, abs=0.1) and "black" in ended[Branch.DOWN][1]
+    assert ended[Branch.DOWN][0] == pytest.approx(-60, abs=0.1) and "black" in ended[Branch.DOWN][1].text
