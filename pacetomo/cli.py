@@ -23,6 +23,7 @@ _EPILOG = """examples:
   pacetomo script acquire                              the script to paste into SerialEM
   pacetomo sort lamella_ts_*.mrc                       sort series by tilt
   pacetomo bin 2 lamella_ts_*.mrc                      bin series
+  pacetomo status D:\\data\\session1                     how the areas of a session stand
   pacetomo finish lamella_tgts_run01.txt               complete the sorting and binning of a run
 """
 
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_replay(commands)
     _add_report(commands)
+    _add_status(commands)
     _add_script(commands)
     add_file_commands(partial(_add, commands))
     return parser
@@ -206,6 +208,20 @@ def _add_report(commands: Commands) -> None:
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth log of a rehearsal")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the journal")
     parser.set_defaults(run=_run_report)
+
+
+def _add_status(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "status",
+        "say how the areas of a session folder stand and what a restart would do; exit status 1 if anything needs "
+        "somebody",
+        "D:\\data\\session1",
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here"
+    )
+    parser.set_defaults(run=_run_status)
 
 
 def _add_script(commands: Commands) -> None:
@@ -382,6 +398,15 @@ def _complain(texts: Sequence[str], most: int = 8) -> None:
         print(f"warning: {text}", file=sys.stderr)
     if len(texts) > most:
         print(f"warning: {len(texts) - most} more are in the report", file=sys.stderr)
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from pacetomo.status import closing_line, session_status, status_lines
+
+    areas = session_status(options.folder)
+    for line in (*status_lines(areas), closing_line(areas)):
+        _say(line)
+    return 1 if any(area.needs_person for area in areas) else 0
 
 
 def _run_script(options: argparse.Namespace) -> int:

@@ -129,7 +129,7 @@ def test_nothing_is_exposed_for_which_there_is_no_room(tmp_path, monkeypatch):
 
 
 def test_an_exposure_that_could_not_be_noted_waits(tmp_path, monkeypatch):
-    """The journal takes nothing for a while: no image is taken in that time, and every event is there afterwards, once."""
+    """The journal takes nothing for a while: no image is taken meanwhile, and each event is there afterwards, once."""
     real = LineAppender._write
     tries = []
 
@@ -266,7 +266,7 @@ def test_a_policy_can_end_the_area_at_the_first_defect(tmp_path, monkeypatch):
 
 
 def test_stop_passes_through_all_of_it(tmp_path):
-    error, session = acquire(tmp_path, {"kind": "stop", "exposure": 12})
+    error, _ = acquire(tmp_path, {"kind": "stop", "exposure": 12})
     assert isinstance(error, SEMexited)
     assert [line["state"] for line in events(tmp_path, "run_end")] == ["stopped"]
     assert events(tmp_path, "error") == []
