@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pacetomo import __version__
+from pacetomo.alarm import Alarm
 from pacetomo.area_files import AreaFiles
 from pacetomo.batch import AreaInBatch, cause
 from pacetomo.books import Books
@@ -44,6 +45,7 @@ from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Item, Level, Microscope
 from pacetomo.scope.serialem_scope import connect
+from pacetomo.scope.watchdog import Watchdog
 from pacetomo.settings import (
     POLICIES,
     ResolvedSettings,
@@ -156,7 +158,11 @@ def acquire_area(
                     move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
-        with Journal(files.journal(number), scope.clock_s) as journal:
+        with Journal(files.journal(number), scope.clock_s) as journal, ExitStack() as ends:
+            settings = job.settings
+            alarm = Alarm(journal, files.root, settings.watchdogCommand)
+            scope.watch_commands(Watchdog(alarm.tell, settings.watchdogFactor, alarm.pulse))
+            ends.callback(scope.watch_commands, None)
             _note_start(journal, scope, job, number, goes_on=before is not None)
             for problem in problems:
                 journal.note("warning", text=problem.describe())

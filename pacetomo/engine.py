@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import traceback
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
@@ -19,15 +18,7 @@ from pacetomo.books import Books
 from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
-from pacetomo.errors import (
-    OWN_FAULTS,
-    AreaError,
-    ImageNotSavedError,
-    NotExposedError,
-    PaceError,
-    ScopeError,
-    StackHeldError,
-)
+from pacetomo.errors import OWN_FAULTS, AreaError, PaceError, ScopeError
 from pacetomo.focusing import Focusing
 from pacetomo.forecast import Forecast
 from pacetomo.frames import XY
@@ -35,17 +26,16 @@ from pacetomo.handover import TrackingRole
 from pacetomo.job import Job
 from pacetomo.overview import Overview
 from pacetomo.plan import Exposure
-from pacetomo.policy_table import Then
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
-from pacetomo.room import ending
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import CtfFit, FitOrMissing, Level, Microscope, Shot
+from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Shot
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
 from pacetomo.telling import Findings
 from pacetomo.tile_books import half_taken, read_tiles
 from pacetomo.tiling import Centre, Tiling
 from pacetomo.tracking import Aim, Observation, TrackingModel
+from pacetomo.troubles import Troubles
 from pacetomo.upkeep import Upkeep
 from pacetomo.watch import Look, Watch
 
@@ -100,7 +90,7 @@ class Acquisition:
         self._upkeep = upkeep
         self._findings = Findings(books)
         self._watch = Watch(job.settings.minCounts, job.plane.slopes().y, job.policies)
-        self._at_fault: list[int] = []
+        self._troubles = Troubles(scope, books, job.policies)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
         self._max_tilt_deg = scope.limits().max_tilt_deg
@@ -146,7 +136,7 @@ class Acquisition:
             self._model.begin_tilt(reached_deg, branch)
             self._watch.begin_tilt()
             self._try(self._upkeep.before_image)
-            self._check_low_dose()
+            self._troubles.check_low_dose()
             begins = branch is not previous
             self._try(partial(self._focusing.at_tilt, reached_deg, branch, begins, self._role.holder))
             previous = branch
@@ -169,31 +159,7 @@ class Acquisition:
         except ScopeError as err:
             self._books.warn(str(err))
         except OWN_FAULTS as err:
-            self._note_fault(err)
-
-    def _note_fault(self, err: Exception, **where: object) -> str:
-        """Write down a defect of this program, with what helps to find it; in a sentence."""
-        text = f"unexpected {type(err).__name__} ({err})"
-        self._scope.tell(f"Warning: {text}: please report it with the journal", Level.WARNING)
-        self._books.note("error", text=text, traceback=traceback.format_exc(), **where)
-        return text
-
-    def _check_low_dose(self) -> None:
-        """See that images are taken as they were set up, and put that back if it has been changed."""
-        policy = self._job.policies.of("low_dose")
-        for is_last in (*[False] * policy.retry, True):
-            try:
-                change = self._scope.low_dose_change()
-                if change is None:
-                    return
-                if not is_last:
-                    self._books.warn(f"{change}: it is put back")
-                    self._scope.restore_low_dose()
-            except ScopeError as err:
-                change = str(err)
-        text = f"{change}: set up low dose as it was, then start this area again"
-        self._books.note("error", text=text)
-        raise ending(policy.then, text)
+            self._troubles.note_defect(err)
 
     def _find_again(self, exposure: Exposure, tilt_deg: float, is_moved: bool) -> None:
         """Find the targets after a break, before the first image."""
@@ -239,7 +205,9 @@ class Acquisition:
                 break
             self._try(partial(self._scope.wait, pause_s))
         for exposure in exposures:
-            self._end("stage_tilt", exposure, f"the tilt was not reached ({reason})", by_failure=curable)
+            self._troubles.end(
+                "stage_tilt", exposure, f"the tilt was not reached ({reason})", by_failure=curable
+            )
         self._books.save()
         return None
 
@@ -253,25 +221,6 @@ class Acquisition:
             return None, str(err)
         return reached_deg, f"the stage stopped at {reached_deg:.2f}°"
 
-    def _end(self, kind: str, exposure: Exposure, reason: str, by_failure: bool = False) -> None:
-        """End what the policy for a kind of trouble says.
-
-        Raises
-        ------
-        AreaError
-            When that is the area or the session.
-        """
-        then = self._job.policies.of(kind).then
-        if then is Then.GO_ON:
-            self._books.warn(reason, exposure)
-        elif then is Then.END_TARGET:
-            self._books.end_target(exposure, reason, by_failure)
-        else:
-            self._books.end_branch(exposure, reason, by_failure)
-        if then in (Then.END_AREA, Then.END_SESSION):
-            self._books.save()
-            raise ending(then, f"target {exposure.target} at {exposure.tilt_deg:g}°: {reason}")
-
     def _step(self, exposure: Exposure, tilt_deg: float) -> None:
         """Take one exposure; a failure ends this target on this branch, or what its policy says."""
         try:
@@ -282,29 +231,12 @@ class Acquisition:
         except AreaError:
             raise
         except PaceError as err:
-            if isinstance(err, ImageNotSavedError):
-                self._books.spend(
-                    exposure.target, self._books.dose_e_per_a2(exposure.target) + err.dose_e_per_a2
-                )
-            self._books.note("error", text=str(err), target=exposure.target, tilt_deg=exposure.tilt_deg)
-            self._end(_kind_of(err), exposure, str(err), by_failure=True)
+            self._troubles.failed(exposure, err)
         except OWN_FAULTS as err:
-            self._end_by_fault(exposure, err)
+            self._troubles.met_with_defect(exposure, err)
         else:
-            self._at_fault.clear()
+            self._troubles.went_well()
         self._books.save()
-
-    def _end_by_fault(self, exposure: Exposure, err: Exception) -> None:
-        """End what a defect of this program met with concerns: its target, or the area when it meets all of them."""
-        text = self._note_fault(err, target=exposure.target, tilt_deg=exposure.tilt_deg)
-        self._at_fault.append(exposure.target)
-        self._end("own_fault", exposure, text, by_failure=True)
-        limit = self._job.policies.of("own_fault").limit
-        if len(set(self._at_fault)) >= limit:
-            self._books.save()
-            raise AreaError(
-                f"{limit} targets in a row met with a defect of this program, the last one with: {text}"
-            )
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
         """Aim, expose, save, align, learn."""
@@ -323,7 +255,7 @@ class Acquisition:
         shift_um = aim.shift_um.plus(travelled_um)
         if not self._taking.aim(exposure, shift_um, focus_um):
             reason = f"needs an image shift of {shift_um.length:.1f} µm, beyond the limit"
-            self._end("image_shift", exposure, reason)
+            self._troubles.end("image_shift", exposure, reason)
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
@@ -382,7 +314,7 @@ class Acquisition:
             self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
-            self._end(verdict.kind, exposure, verdict.text)
+            self._troubles.end(verdict.kind, exposure, verdict.text)
 
     def _complete_montage(self, exposure: Exposure, tilt_deg: float) -> None:
         """Take the tiles that a montage lacks whose centre was taken before an interruption."""
@@ -446,9 +378,3 @@ class Acquisition:
             return None  # the pixels of View and Search resolve no Thon rings
         wanted_um = self._focusing.wanted_um(exposure)
         return self._defocus.measure(exposure, wanted_um, focus_um, self._taking.is_plain(exposure.target))
-
-
-def _kind_of(err: PaceError) -> str:
-    """Kind of trouble that a failure of one exposure is."""
-    kinds = {ImageNotSavedError: "file_held", StackHeldError: "stack_held", NotExposedError: "camera_refuses"}
-    return next((kind for each, kind in kinds.items() if isinstance(err, each)), "command_fails")

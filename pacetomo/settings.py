@@ -17,6 +17,7 @@ from numbers import Real
 from pathlib import Path
 
 from pacetomo.errors import SettingsError
+from pacetomo.files.text_lines import is_one_line
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
 from pacetomo.policies import Policies
 from pacetomo.settings_table import (
@@ -52,6 +53,9 @@ __all__ = [
 
 DEFAULT_ORIGIN = "default"
 SCRIPT_ORIGIN = "script"
+
+NOT_OF_A_TARGET = frozenset({"watchdogCommand"})
+"""Settings that a target file cannot change: other programs write those, and a shell is not theirs."""
 
 POLICIES = "policies"
 """Name under which a layer has changed policies, a table by kind of trouble."""
@@ -137,6 +141,11 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
                     policies = policies.with_changes(value, layer.origin)
                 except SettingsError as err:
                     problems.append(str(err))
+                continue
+            if layer.lenient and name in NOT_OF_A_TARGET:
+                warnings.append(
+                    f"{layer.place(name)}: {name} has no effect here, only in a script or TOML file"
+                )
                 continue
             if name not in SETTING_ROWS:
                 if not (layer.lenient and name in SELECTION_NAMES):
@@ -248,8 +257,8 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
     if row.kind is str:
         if row.switch is not None and isinstance(value, bool):
             return row.switch[value]
-        if isinstance(value, str) and (row.choices is None or value in row.choices):
-            return value
+        if isinstance(value, str) and (is_one_line(value) if row.choices is None else value in row.choices):
+            return value.strip()
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")
     if row.kind is tuple:
         return _checked_pair(row, value)

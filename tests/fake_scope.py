@@ -135,6 +135,9 @@ class FakeScope(FakeColumn):
             self.shift, self.open, self.found = XY(0.0, 0.0), None, None
         self.calls.append(("end",))
 
+    def watch_commands(self, watchdog):
+        self.watchdog = watchdog
+
     def heed(self, policies, note):
         self.policies = policies
 

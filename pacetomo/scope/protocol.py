@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacetomo.scope.facts import Facts
+    from pacetomo.scope.watchdog import Watchdog
 
 
 class Level(enum.Enum):
@@ -158,6 +159,9 @@ class Microscope(Protocol):
 
     def log_commands(self, path: Path | None) -> None:
         """Append every command from here on, with its answer, to a file; None to stop. Never fails."""
+
+    def watch_commands(self, watchdog: Watchdog | None) -> None:
+        """Have a watchdog look at each command from here on; None for no longer."""
 
     def show_progress(self, text: str) -> None:
         """Show a line that replaces the previous one."""

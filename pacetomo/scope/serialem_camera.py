@@ -47,11 +47,14 @@ class SerialEMCamera(SerialEMImaging):
     # images
 
     def record_exposure_s(self) -> float:
-        return float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
+        seconds = float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
+        self._note_exposure(seconds)
+        return seconds
 
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         back = f"restoring the {area.value} exposure"
         if seconds is not None:
+            self._note_exposure(seconds)
             self._put_back(back, "RestoreCameraSet", LETTERS[area])
             self._do(f"setting the {area.value} exposure", "SetExposure", LETTERS[area], float(seconds))
         else:
