@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pacetomo import __version__
+from pacetomo.alarm import Alarm
 from pacetomo.area_files import AreaFiles
 from pacetomo.batch import AreaInBatch, cause
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
-from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
+from pacetomo.errors import PaceError, PlanError, ScopeError, SessionError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
 from pacetomo.files.stage_profile import format_profile, parse_profile
@@ -28,6 +29,7 @@ from pacetomo.memory import MemoryFile, Origin, RememberingModel, recall
 from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
 from pacetomo.overview import view_series
+from pacetomo.policies import PolicyTable
 from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
@@ -46,7 +48,9 @@ from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Item, Level, Microscope
 from pacetomo.scope.serialem_scope import connect
+from pacetomo.scope.watchdog import Watchdog
 from pacetomo.settings import (
+    POLICIES,
     ResolvedSettings,
     SettingsLayer,
     SettingValue,
@@ -68,13 +72,17 @@ ERROR_MARK = "ERROR: "
 """How a line of the log begins that says why an area was not acquired."""
 
 
-def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+def acquire_here(
+    settings_file: str | None = None, policies: PolicyTable | None = None, **settings: SettingValue
+) -> None:
     """Acquire the area of the Navigator item in progress; for scripts that SerialEM runs.
 
     Parameters
     ----------
     settings_file : str, optional
         A facility's settings in TOML form; relative to the session folder.
+    policies : mapping, optional
+        What to do about kinds of trouble, over the file's: ``{"file_held": {"retry": 10}}``.
     **settings
         Settings of this script, over those of the file; the target file's go over both.
 
@@ -92,9 +100,21 @@ def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> 
             item = scope.item()
             in_batch = AreaInBatch(scope, item)
         with in_batch, _telling(scope):
-            acquire_area(scope, item, settings_file, settings)
+            given = settings if policies is None else {**settings, POLICIES: policies}
+            acquire_area(scope, item, settings_file, given)
+    except SessionError:
+        _end_session(scope)
+        raise SystemExit(1) from None
     except PaceError:
         raise SystemExit(1) from None
+
+
+def _end_session(scope: Microscope) -> None:
+    """Let no other area of the batch meet with what has ended this one."""
+    try:
+        scope.end_batch()
+    except PaceError as err:
+        scope.tell(f"Warning: {err}", Level.WARNING)
 
 
 @contextmanager
@@ -108,7 +128,7 @@ def _telling(scope: Microscope) -> Iterator[None]:
 
 
 def acquire_area(
-    scope: Microscope, item: Item, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+    scope: Microscope, item: Item, settings_file: str | None, script_settings: Mapping[str, object]
 ) -> RunState:
     """Acquire one area and put the microscope back as it was.
 
@@ -143,7 +163,11 @@ def acquire_area(
                     move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
-        with Journal(files.journal(number), scope.clock_s) as journal:
+        with Journal(files.journal(number), scope.clock_s) as journal, ExitStack() as ends:
+            settings = job.settings
+            alarm = Alarm(journal, files.root, settings.watchdogCommand)
+            scope.watch_commands(Watchdog(alarm.tell, settings.watchdogFactor, alarm.pulse))
+            ends.callback(scope.watch_commands, None)
             _note_start(journal, scope, job, number, goes_on=before is not None)
             for problem in problems:
                 journal.note("warning", text=problem.describe())
@@ -201,7 +225,7 @@ def _refuse_or_warn(scope: Microscope, job: Job, goes_on: bool) -> list[Problem]
 
 
 def _read(
-    files: AreaFiles, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+    files: AreaFiles, settings_file: str | None, script_settings: Mapping[str, object]
 ) -> tuple[TargetSet, ResolvedSettings]:
     """Targets and settings in force of an area."""
     if not files.target_file.is_file():
@@ -260,6 +284,7 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int, goes
             name: {"value": value, "origin": job.resolved.origins[name]}
             for name, value in job.resolved.values().items()
         },
+        policies=job.policies.as_table(),
         tilts_deg=[stop.tilt_deg for stop in job.stops],
         exposures=estimate.exposures,
         estimated_s=estimate.total_s,
@@ -281,7 +306,8 @@ class _Run:
         self._number = number
         self._journal = journal
         self._notes = Notes(scope, journal)
-        self._upkeep = Upkeep(scope, job.settings, self._notes)
+        self._upkeep = Upkeep(scope, job.settings, self._notes, job.policies)
+        scope.heed(job.policies, self._notes.step)
         self._books: Books | None = None
         self._profile: StageProfile | None = None
 
@@ -297,6 +323,7 @@ class _Run:
                 books.spend(target.number, prepared.dose_e_per_a2.get(target.number, 0.0))
             self._journal.note("step", name="acquire", text="Acquiring")
             with closing(MemoryFile(self._job.files.memory(self._number))) as memory:
+                books.memory = memory
                 memory.begin(self._origin(prepared))
                 books.save()  # from the first exposure on there is something to go on with
                 model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
@@ -322,6 +349,7 @@ class _Run:
             if before.origin is None:
                 put_back(model, before, prepared.starts)
             with closing(MemoryFile(job.files.memory(self._number))) as memory:
+                books.memory = memory
                 if before.origin is None:
                     memory.begin(self._origin(prepared))
                 remembering = RememberingModel(model, memory.append, later_s=self._later_s(before))

@@ -386,6 +386,21 @@ class Settings:
     )
 
     # help with trouble
+    watchdogFactor: float = setting(
+        1.0,
+        "",
+        0,
+        1000,
+        "longer (above 1) or shorter times after which a command of SerialEM is said to hang; 0 for never",
+    )
+    watchdogCommand: str = setting(
+        "",
+        "",
+        None,
+        None,
+        "shell command to run when one does, for example to send mail; it finds the text in PACETOMO_MESSAGE and the "
+        "area in PACETOMO_AREA",
+    )
     debug: bool = setting(
         False,
         "",

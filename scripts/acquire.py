@@ -62,5 +62,9 @@ acquire_here(
     # --- output
     # sortByTilt=True, binFinalStack=1, delFinalStack=False,
     # doCtfFind=False, doCtfPlotter=True, extendedMdoc=True,
+    # retakeLost="ask",  # or "never", "always": an image that may have been exposed and is lost
+    # watchdogFactor=1, watchdogCommand="",  # run when a command hangs; the text is in PACETOMO_MESSAGE
     # debug=False,
+    # --- trouble: `pacetomo plan --policies` lists what can be changed
+    # policies={"file_held": {"retry": 10, "then": "end area"}},
 )

@@ -423,3 +423,18 @@ def test_any_values_are_settings_or_an_error(values):
     else:
         assert set(values) <= {item.name for item in fields(Settings)}
         assert settings.minTilt <= settings.startTilt <= settings.maxTilt
+
+
+@pytest.mark.parametrize("value", ["mail -s hangs me@site", "", "C:/tools/mail.exe --to=me"])
+def test_a_command_line_is_any_line_of_text(value):
+    resolved = resolve_settings(SettingsLayer("script", {"watchdogCommand": f" {value} "}))
+    assert resolved.settings.watchdogCommand == value
+    text = dict(line.split(" = ", 1) for line in format_settings(resolved).splitlines())["watchdogCommand"]
+    assert parse_setting_text("watchdogCommand", text) == value
+
+
+def test_a_target_file_starts_no_commands():
+    """Other programs write them, and what a shell is given is for the facility and its script to say."""
+    layer = SettingsLayer("target file a_tgts.txt", {"watchdogCommand": "format c:"}, lenient=True)
+    resolved = resolve_settings(SettingsLayer("script", {"watchdogCommand": "mail"}), layer)
+    assert resolved.settings.watchdogCommand == "mail" and "has no effect" in resolved.warnings[0]
