@@ -186,7 +186,7 @@ def _doubt(watch: Watch, model: JointModel, seen: Recorded) -> str:
         watch.begin_tilt()
         dark = watch.judge(Look(_TARGET, seen.branch, seen.tilt_deg, seen.shot, ORIGIN, compared=False))
     if dark is not None:
-        return dark
+        return dark.text
     return "contradicts what was expected" if model.contradicts_latest else ""
 
 
