@@ -86,6 +86,7 @@ class Injector(Mishaps):
         self._exposure = 0
         self._short_deg = 0.0
         self._script_is_dead = False
+        self._was_process = False
         session.world.mishaps = self
 
     # --- at commands
@@ -252,13 +253,16 @@ class Injector(Mishaps):
     def _kill_process(self, pending: _Pending) -> None:
         self._note(pending, "killed")
         self._script_is_dead = True
-        if self._session.end_process is not None:
-            self._session.log.add(f"Script killed: {self._session.end_process()}")
+        end_process = self._session.end_process
+        # Asked once only: whoever waits for the process takes this away as soon as it is dead.
+        self._was_process = end_process is not None
+        if end_process is not None:
+            self._session.log.add(f"Script killed: {end_process()}")
 
     def _bury(self) -> None:
         """Give no answer to a dead script; where it runs in this process, `ScriptKilled` stands for its death."""
         self._script_is_dead = False
-        if self._session.end_process is None:
+        if not self._was_process:
             raise ScriptKilled
         self._session.hang()
 

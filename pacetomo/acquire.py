@@ -5,27 +5,31 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pacetomo import __version__
+from pacetomo.alarm import Alarm
 from pacetomo.area_files import AreaFiles
 from pacetomo.batch import AreaInBatch, cause
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
-from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
+from pacetomo.errors import PaceError, PlanError, ScopeError, SessionError, TargetFileError
 from pacetomo.files.atomic import move_aside, write_text_atomically
 from pacetomo.files.run_file import write_run
+from pacetomo.files.stage_profile import format_profile, parse_profile
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
 from pacetomo.job import Job, make_job
+from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
 from pacetomo.magnification import magnification_problems
 from pacetomo.memory import MemoryFile, Origin, RememberingModel, recall
 from pacetomo.montage import tile_stacks
 from pacetomo.notes import Notes
 from pacetomo.overview import view_series
+from pacetomo.policies import PolicyTable
 from pacetomo.preflight import find_problems
 from pacetomo.prepare import Preparation, Prepared
 from pacetomo.problem import Problem
@@ -44,7 +48,9 @@ from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Item, Level, Microscope
 from pacetomo.scope.serialem_scope import connect
+from pacetomo.scope.watchdog import Watchdog
 from pacetomo.settings import (
+    POLICIES,
     ResolvedSettings,
     SettingsLayer,
     SettingValue,
@@ -52,8 +58,10 @@ from pacetomo.settings import (
     read_settings_toml,
     resolve_settings,
 )
+from pacetomo.stage_profiles import load_profile, profile_path, told_series, update_profile
 from pacetomo.taking import track_series
 from pacetomo.targets import TargetSet
+from pacetomo.tile_recovery import lacks_tiles
 from pacetomo.tracking import SingleTargetModel, Start, TrackingModel
 from pacetomo.upkeep import Upkeep
 
@@ -64,13 +72,17 @@ ERROR_MARK = "ERROR: "
 """How a line of the log begins that says why an area was not acquired."""
 
 
-def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+def acquire_here(
+    settings_file: str | None = None, policies: PolicyTable | None = None, **settings: SettingValue
+) -> None:
     """Acquire the area of the Navigator item in progress; for scripts that SerialEM runs.
 
     Parameters
     ----------
     settings_file : str, optional
         A facility's settings in TOML form; relative to the session folder.
+    policies : mapping, optional
+        What to do about kinds of trouble, over the file's: ``{"file_held": {"retry": 10}}``.
     **settings
         Settings of this script, over those of the file; the target file's go over both.
 
@@ -88,9 +100,21 @@ def acquire_here(settings_file: str | None = None, **settings: SettingValue) -> 
             item = scope.item()
             in_batch = AreaInBatch(scope, item)
         with in_batch, _telling(scope):
-            acquire_area(scope, item, settings_file, settings)
+            given = settings if policies is None else {**settings, POLICIES: policies}
+            acquire_area(scope, item, settings_file, given)
+    except SessionError:
+        _end_session(scope)
+        raise SystemExit(1) from None
     except PaceError:
         raise SystemExit(1) from None
+
+
+def _end_session(scope: Microscope) -> None:
+    """Let no other area of the batch meet with what has ended this one."""
+    try:
+        scope.end_batch()
+    except PaceError as err:
+        scope.tell(f"Warning: {err}", Level.WARNING)
 
 
 @contextmanager
@@ -104,7 +128,7 @@ def _telling(scope: Microscope) -> Iterator[None]:
 
 
 def acquire_area(
-    scope: Microscope, item: Item, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+    scope: Microscope, item: Item, settings_file: str | None, script_settings: Mapping[str, object]
 ) -> RunState:
     """Acquire one area and put the microscope back as it was.
 
@@ -139,7 +163,11 @@ def acquire_area(
                     move_aside(path, scope.wait)
         text = format_settings(resolved, f"{files.root}, run {number}")
         write_text_atomically(files.settings(number), text, scope.wait)
-        with Journal(files.journal(number), scope.clock_s) as journal:
+        with Journal(files.journal(number), scope.clock_s) as journal, ExitStack() as ends:
+            settings = job.settings
+            alarm = Alarm(journal, files.root, settings.watchdogCommand)
+            scope.watch_commands(Watchdog(alarm.tell, settings.watchdogFactor, alarm.pulse))
+            ends.callback(scope.watch_commands, None)
             _note_start(journal, scope, job, number, goes_on=before is not None)
             for problem in problems:
                 journal.note("warning", text=problem.describe())
@@ -197,7 +225,7 @@ def _refuse_or_warn(scope: Microscope, job: Job, goes_on: bool) -> list[Problem]
 
 
 def _read(
-    files: AreaFiles, settings_file: str | None, script_settings: Mapping[str, SettingValue]
+    files: AreaFiles, settings_file: str | None, script_settings: Mapping[str, object]
 ) -> tuple[TargetSet, ResolvedSettings]:
     """Targets and settings in force of an area."""
     if not files.target_file.is_file():
@@ -221,7 +249,7 @@ def _choose_run(scope: Microscope, files: AreaFiles) -> tuple[int | None, Interr
         return next(number for number in itertools.count(1) if not files.journal(number).exists()), None
     newest = max(runs)
     before = read_interrupted(files, newest, scope.wait)
-    if not before.state.is_finished:
+    if not before.is_over:
         return newest, before
     text = f"{files.root} has been acquired ({runs[newest].name} is finished)"
     if (
@@ -256,6 +284,7 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int, goes
             name: {"value": value, "origin": job.resolved.origins[name]}
             for name, value in job.resolved.values().items()
         },
+        policies=job.policies.as_table(),
         tilts_deg=[stop.tilt_deg for stop in job.stops],
         exposures=estimate.exposures,
         estimated_s=estimate.total_s,
@@ -277,12 +306,15 @@ class _Run:
         self._number = number
         self._journal = journal
         self._notes = Notes(scope, journal)
-        self._upkeep = Upkeep(scope, job.settings, self._notes)
+        self._upkeep = Upkeep(scope, job.settings, self._notes, job.policies)
+        scope.heed(job.policies, self._notes.step)
         self._books: Books | None = None
+        self._profile: StageProfile | None = None
 
     def begin(self) -> RunState:
         """Set up the area and acquire it."""
         with self._noting_the_end():
+            self._use_profile(load_profile(self._job, self._scope.wait))
             preparation = Preparation(self._scope, self._job, self._notes, self._upkeep)
             prepared = preparation.run(self._item)
             self._job = preparation.job  # with what the set-up has measured
@@ -291,9 +323,10 @@ class _Run:
                 books.spend(target.number, prepared.dose_e_per_a2.get(target.number, 0.0))
             self._journal.note("step", name="acquire", text="Acquiring")
             with closing(MemoryFile(self._job.files.memory(self._number))) as memory:
+                books.memory = memory
                 memory.begin(self._origin(prepared))
                 books.save()  # from the first exposure on there is something to go on with
-                model = make_model(self._job, prepared.starts, prepared.start_tilt_deg)
+                model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
                 remembering = RememberingModel(model, memory.append)
                 Acquisition(self._scope, self._job, prepared, remembering, books, self._upkeep).run()
             self._conclude(books)
@@ -304,15 +337,19 @@ class _Run:
         with self._noting_the_end():
             job = self._job
             taken = taken_so_far(job, self._scope.wait)
-            for text in taken.others:
+            for text in (*taken.others, *([] if before.trouble is None else [before.trouble])):
                 self._notes.warn(text)
             prepared = prepared_again(job, before)
             books = self._open_books(state_to_go_on_with(job, before))
-            model = make_model(job, prepared.starts, prepared.start_tilt_deg)
+            self._use_profile(self._profile_before(before))
+            # Also of targets that are left out from here on: the model has learnt from them.
+            starts = prepared.starts if before.origin is None else before.origin.starts
+            model = make_model(job, starts, prepared.start_tilt_deg, self._profile)
             recall(model, before.lines)
             if before.origin is None:
                 put_back(model, before, prepared.starts)
             with closing(MemoryFile(job.files.memory(self._number))) as memory:
+                books.memory = memory
                 if before.origin is None:
                     memory.begin(self._origin(prepared))
                 remembering = RememberingModel(model, memory.append, later_s=self._later_s(before))
@@ -329,6 +366,19 @@ class _Run:
             self._conclude(books)
         return books.state
 
+    def _use_profile(self, profile: StageProfile | None) -> None:
+        self._profile = profile
+        if profile is not None:
+            name = self._job.settings.stageProfile
+            self._notes.step("profile", f"Stage profile {name}: {profile.describe()}")
+
+    def _profile_before(self, before: Interrupted) -> StageProfile | None:
+        """Profile that the run began with; the file may have been updated since."""
+        if before.origin is None:
+            return load_profile(self._job, self._scope.wait)
+        text = before.origin.options.get("profile")
+        return None if text is None else parse_profile(text, self._job.files.memory(self._number).name)
+
     def _open_books(self, state: RunState) -> Books:
         to_is = self._scope.calibration().specimen_to_is
         run_file = self._job.files.run_file(self._number)
@@ -342,9 +392,12 @@ class _Run:
             preview = [shot.mean_counts, shot.exposure_s, shot.dose_e_per_a2, list(shot.field_um)]
         options = {
             **model_options(self._job),
+            "start_deg": self._job.start_tilt_deg,
             "stage_um": list(self._scope.stage_um()),
             "focus_um": {str(number): focus for number, focus in prepared.focus_um.items()},
+            "spent_e_per_a2": {str(number): dose for number, dose in prepared.dose_e_per_a2.items()},
             "preview": preview,
+            "profile": None if self._profile is None else format_profile(self._profile),
         }
         return Origin(prepared.starts, prepared.start_tilt_deg, options)
 
@@ -356,6 +409,8 @@ class _Run:
     def _conclude(self, books: Books) -> None:
         run_file = self._job.files.run_file(self._number)
         self._ended = _conclude(self._scope, self._job, books, run_file)
+        if self._ended[0] == "finished":
+            _update_profile(self._scope, self._job, self._notes)
 
     @contextmanager
     def _noting_the_end(self) -> Iterator[None]:
@@ -392,7 +447,7 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     planned = len(job.plan)
     if books.taken == 0:
         raise ScopeError("not one image could be taken: the warnings above say why")
-    if books.taken < planned and books.has_failed:
+    if books.has_failed and (books.taken < planned or lacks_tiles(job, books)):
         text = f"{books.taken} of {planned} images"
         scope.tell(f"{job.files.root}: incomplete, {text}; the warnings above say why", Level.WARNING)
         return "incomplete", text
@@ -402,7 +457,22 @@ def _conclude(scope: Microscope, job: Job, books: Books, run_file: Path) -> tupl
     return "finished", text
 
 
-def make_model(job: Job, starts: Mapping[int, Start], start_tilt_deg: float) -> TrackingModel:
+def _update_profile(scope: Microscope, job: Job, notes: Notes) -> None:
+    """Let the stage profile learn from a finished run, if that is wanted; failing to do so costs no area."""
+    path = profile_path(job)
+    if path is None or not job.settings.updateProfile:
+        return
+    try:
+        profile = update_profile(path, told_series(job), scope.wait)
+    except PaceError as err:
+        notes.warn(f"the stage profile is not updated ({err})")
+        return
+    notes.step("profile", f"Stage profile {path.name}: {profile.describe()}")
+
+
+def make_model(
+    job: Job, starts: Mapping[int, Start], start_tilt_deg: float, profile: StageProfile | None = None
+) -> TrackingModel:
     """Tracking model that the settings ask for, at the start of a series."""
     settings = job.settings
     # As with SerialEM's own offset: where the axis lies further along Y, points are that much nearer to it.
@@ -418,6 +488,7 @@ def make_model(job: Job, starts: Mapping[int, Start], start_tilt_deg: float) -> 
             plane=job.plane,
             data_points=settings.dataPoints,
             axis_offsets_um=axis_offsets_um,
+            profile=profile,
         )
     return SingleTargetModel(
         starts,

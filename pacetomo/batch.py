@@ -300,12 +300,17 @@ def _row(folder: Path, record: AreaRecord, is_newest: bool) -> tuple[str, ...]:
 
 def _files_of(folder: Path, record: AreaRecord) -> tuple[str, str]:
     """How far the series of an area are finished, and what to do about it."""
-    from pacetomo import background, finishing
-
     journal = folder / record.journal
     if record.state != FINISHED or not journal.is_file():
         return "as taken" if record.images else "-", ""
-    run_file = journal.with_suffix(".txt")
+    return finishing_of(journal.with_suffix(".txt"))
+
+
+def finishing_of(run_file: Path) -> tuple[str, str]:
+    """Return how far the series of a complete run are sorted and binned, and what to do about it, "" for nothing."""
+    from pacetomo import background, finishing
+
+    journal = run_file.with_suffix(".jsonl")
     try:
         state, _ = finishing.finishing_state(journal)
         wanted = background.is_wanted(run_file)

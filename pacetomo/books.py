@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pacetomo.errors import PaceError
+from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.run_file import write_run
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.journal import Journal
+from pacetomo.memory import MemoryFile
 from pacetomo.plan import Exposure
+from pacetomo.room import is_full
 from pacetomo.run_state import BRANCHES, BranchState, RunState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Level, Microscope
@@ -53,6 +55,16 @@ class Books:
         Rewritten by `save`.
     specimen_to_is : Matrix2
         For the image shifts in the run file.
+
+    Attributes
+    ----------
+    state : RunState
+    taken : int
+        Images so far.
+    has_failed : bool
+        Whether something has failed that may be cured.
+    memory : MemoryFile or None
+        The tracking model's, written to beside these books.
     """
 
     def __init__(
@@ -67,6 +79,8 @@ class Books:
         self.state = state
         self.taken = 0
         self.has_failed = False
+        self.memory: MemoryFile | None = None
+        self._unwritten: PaceError | None = None
         self._targets = targets
         self._run_file = run_file
         self._specimen_to_is = specimen_to_is
@@ -112,6 +126,15 @@ class Books:
         """Dose of all Record images of a target so far."""
         target = self.state.numbered(number)
         return max((side.dose_e_per_a2 for side in (target.up, target.down) if side is not None), default=0.0)
+
+    def present(self) -> str | None:
+        """What the present image is, so that one exposed after this can be told from it; None if that is not known."""
+        try:
+            image = self._scope.present_image()
+        except ScopeError as err:
+            self.warn(f"the image before this one cannot be told from it ({err})")
+            return None
+        return "" if image is None else image.identity
 
     # what happened
 
@@ -212,12 +235,30 @@ class Books:
             f"Target {exposure.target} {ended} at {exposure.tilt_deg:g}°: {reason}", Level.WARNING
         )
 
+    def end_target(self, exposure: Exposure, reason: str, by_failure: bool = False) -> None:
+        """Leave a target out for the rest of the run; see `end_branch`."""
+        for branch in (Branch.UP, Branch.DOWN):
+            if not (self.state.numbered(exposure.target).branch(branch.value) or BranchState()).skip:
+                self.end_branch(exposure._replace(branch=branch), reason, by_failure)
+
     def save(self) -> None:
         """Write the run file; if that fails now, the next exposure writes it again."""
         try:
             write_run(self._run_file, self._targets, self.state, self._scope.wait)
         except PaceError as err:
-            self.warn(str(err))
+            if self._unwritten is None:
+                self.warn(str(err))
+            self._unwritten = err
+        else:
+            self._unwritten = None
+
+    def want_of_room(self) -> str | None:
+        """Why something noted is not on disk because that is full, after another try; None if all of it is."""
+        if self._unwritten is not None and is_full(self._unwritten):
+            self.save()
+        held_up = (self._unwritten, self._journal.held_up, self.memory and self.memory.held_up)
+        full = [str(err) for err in held_up if isinstance(err, Exception) and is_full(err)]
+        return full[0] if full else None
 
     def note(self, event: str, **details: object) -> None:
         """Write an event to the journal."""

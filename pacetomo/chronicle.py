@@ -112,18 +112,9 @@ class Chronicle:
             shift_um=list(aim.shift_um),
             focus_um=focus_um,
             rise_um=aim.rise_um,
-            present=self._present(),
+            present=self._books.present(),
             sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
         )
-
-    def _present(self) -> str | None:
-        """What the present image is, so that one exposed after this can be told from it; None if that is not known."""
-        try:
-            image = self._scope.present_image()
-        except ScopeError as err:
-            self._books.warn(f"the image before this one cannot be told from it ({err})")
-            return None
-        return "" if image is None else image.identity
 
     def exposed(
         self,

@@ -23,6 +23,7 @@ _EPILOG = """examples:
   pacetomo script acquire                              the script to paste into SerialEM
   pacetomo sort lamella_ts_*.mrc                       sort series by tilt
   pacetomo bin 2 lamella_ts_*.mrc                      bin series
+  pacetomo status D:\\data\\session1                     how the areas of a session stand
   pacetomo finish lamella_tgts_run01.txt               complete the sorting and binning of a run
 """
 
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_replay(commands)
     _add_report(commands)
+    _add_status(commands)
     _add_script(commands)
     add_file_commands(partial(_add, commands))
     return parser
@@ -72,6 +74,8 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
     from pacetomo.job import Job
     from pacetomo.report.records import Note
+    from pacetomo.settings import ResolvedSettings
+    from pacetomo.targets import TargetSet
 
 
 def _add(commands: Commands, name: str, help_text: str, example: str) -> argparse.ArgumentParser:
@@ -139,14 +143,20 @@ def _add_plan(commands: Commands) -> None:
     parser = _add(
         commands, "plan", "print exposures, dose and estimated time of a target file", "lamella_tgts.txt"
     )
-    _add_area(parser)
+    _add_area(parser, is_needed=False)
     parser.add_argument(
         "--settings",
         action="store_true",
         dest="show_settings",
         help="print the settings in force: value, origin, what it is, what is allowed",
     )
-    parser.set_defaults(run=_run_plan)
+    parser.add_argument(
+        "--policies",
+        action="store_true",
+        dest="show_policies",
+        help="print what is done about each kind of trouble; needs no target file",
+    )
+    parser.set_defaults(run=partial(_run_plan, parser))
 
 
 def _add_check(commands: Commands) -> None:
@@ -157,8 +167,8 @@ def _add_check(commands: Commands) -> None:
     parser.set_defaults(run=_run_check)
 
 
-def _add_area(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target_file", type=Path, metavar="TARGETFILE")
+def _add_area(parser: argparse.ArgumentParser, is_needed: bool = True) -> None:
+    parser.add_argument("target_file", type=Path, metavar="TARGETFILE", nargs=None if is_needed else "?")
     parser.add_argument("--facility", type=Path, metavar="FILE", help="a facility's settings in TOML form")
     parser.add_argument(
         "--set",
@@ -171,21 +181,34 @@ def _add_area(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_replay(commands: Commands) -> None:
+    from pacetomo.replay import TRACKERS
+
     parser = _add(
         commands,
         "replay",
-        "run the tracking model over the metadata of a past parallel session",
-        "lamella_ts_001.mrc.mdoc",
+        "run a tracking model over the metadata of past parallel sessions, or learn a stage profile from them",
+        "lamella_ts_001.mrc.mdoc\n  pacetomo replay */*_ts_*.mdoc --learn krios_stage.json",
     )
-    parser.add_argument("mdoc", type=Path, metavar="FILE.mdoc")
+    parser.add_argument("mdocs", type=Path, nargs="+", metavar="FILE.mdoc")
+    parser.add_argument("--tracker", choices=TRACKERS, default="joint", help="default: %(default)s")
     parser.add_argument(
         "--n0",
         type=_finite,
         metavar="UM",
-        help="distance from the tilt axis in µm (default: fitted to the record)",
+        help="distance from the tilt axis in µm (default: the first Y shift; single: fitted to the record)",
     )
     parser.add_argument(
-        "--data-points", type=_count, default=4, metavar="N", help="displacements per fit (default: 4)"
+        "--data-points",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="single: displacements per fit (default: 4)",
+    )
+    parser.add_argument(
+        "--learn",
+        type=Path,
+        metavar="PROFILE",
+        help="write what repeats in the files to a stage profile, for the setting stageProfile",
     )
     parser.set_defaults(run=_run_replay)
 
@@ -198,6 +221,20 @@ def _add_report(commands: Commands) -> None:
     parser.add_argument("--truth", type=Path, metavar="FILE", help="truth log of a rehearsal")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html beside the journal")
     parser.set_defaults(run=_run_report)
+
+
+def _add_status(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "status",
+        "say how the areas of a session folder stand and what a restart would do; exit status 1 if anything needs "
+        "somebody",
+        "D:\\data\\session1",
+    )
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="default: here"
+    )
+    parser.set_defaults(run=_run_status)
 
 
 def _add_script(commands: Commands) -> None:
@@ -273,12 +310,20 @@ def _run_rehearse(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_plan(options: argparse.Namespace) -> int:
+def _run_plan(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
     from pacetomo.plan import plan_table
     from pacetomo.preflight import find_problems
     from pacetomo.scope.facts import OFFLINE
     from pacetomo.settings import settings_table
 
+    if options.show_policies:
+        from pacetomo.policies import policies_table
+
+        resolved = _resolved(options)
+        _say(policies_table(resolved.policies, resolved.values()))
+        return 0
+    if options.target_file is None:
+        parser.error("the following arguments are required: TARGETFILE")
     job = _job(options)
     if options.show_settings:
         _say(settings_table(job.resolved))
@@ -311,20 +356,47 @@ def _job(options: argparse.Namespace) -> Job:
     from pacetomo.area_files import AreaFiles
     from pacetomo.files.target_file import read_targets
     from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, make_job
-    from pacetomo.settings import SettingsLayer, parse_assignment, read_settings_toml, resolve_settings
 
     files = AreaFiles(options.target_file)
     targets = read_targets(options.target_file)
+    return make_job(files, targets, _resolved(options, targets), NOMINAL_STAGE_TO_SPECIMEN)
+
+
+def _resolved(options: argparse.Namespace, targets: TargetSet | None = None) -> ResolvedSettings:
+    """Settings in force for a target file, if there is one."""
+    from pacetomo.files.target_file import read_targets
+    from pacetomo.settings import SettingsLayer, parse_assignment, read_settings_toml, resolve_settings
+
+    if targets is None and options.target_file is not None:
+        targets = read_targets(options.target_file)
     layers = [] if options.facility is None else [read_settings_toml(options.facility)]
-    layers.append(targets.settings_layer(options.target_file.name))
+    if targets is not None:
+        layers.append(targets.settings_layer(options.target_file.name))
     layers.append(SettingsLayer("command line", dict(map(parse_assignment, options.overrides))))
-    return make_job(files, targets, resolve_settings(*layers), NOMINAL_STAGE_TO_SPECIMEN)
+    return resolve_settings(*layers)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
     from pacetomo.replay import replay_file
 
-    _say(replay_file(options.mdoc, options.n0, options.data_points).table())
+    if options.learn is not None:
+        return _learn(options.mdocs, options.learn)
+    for mdoc in options.mdocs:
+        _say(replay_file(mdoc, options.n0, options.data_points, options.tracker).table())
+    return 0
+
+
+def _learn(mdocs: Sequence[Path], path: Path) -> int:
+    from pacetomo.files.stage_profile import write_profile
+    from pacetomo.stage_profiles import learn_from, verdict
+
+    profile, told = learn_from(mdocs)
+    backup = write_profile(path, profile)
+    _complain(told)
+    _say(profile.describe())
+    warning = verdict(profile)
+    _complain([] if warning is None else [warning])
+    _say(f"profile: {path}" + ("" if backup is None else f" (the one before: {backup.name})"))
     return 0
 
 
@@ -356,6 +428,15 @@ def _complain(texts: Sequence[str], most: int = 8) -> None:
         print(f"warning: {text}", file=sys.stderr)
     if len(texts) > most:
         print(f"warning: {len(texts) - most} more are in the report", file=sys.stderr)
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from pacetomo.status import closing_line, session_status, status_lines
+
+    areas = session_status(options.folder)
+    for line in (*status_lines(areas), closing_line(areas)):
+        _say(line)
+    return 1 if any(area.needs_person for area in areas) else 0
 
 
 def _run_script(options: argparse.Namespace) -> int:

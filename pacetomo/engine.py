@@ -18,7 +18,7 @@ from pacetomo.books import Books
 from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
 from pacetomo.defocus import Defocus
-from pacetomo.errors import ImageNotSavedError, ScopeError
+from pacetomo.errors import OWN_FAULTS, AreaError, PaceError, ScopeError
 from pacetomo.focusing import Focusing
 from pacetomo.forecast import Forecast
 from pacetomo.frames import XY
@@ -35,6 +35,7 @@ from pacetomo.telling import Findings
 from pacetomo.tile_books import half_taken, read_tiles
 from pacetomo.tiling import Centre, Tiling
 from pacetomo.tracking import Aim, Observation, TrackingModel
+from pacetomo.troubles import Troubles
 from pacetomo.upkeep import Upkeep
 from pacetomo.watch import Look, Watch
 
@@ -88,9 +89,11 @@ class Acquisition:
         self._overview = Overview(scope, job, books, self._taking, self._focusing, model)
         self._upkeep = upkeep
         self._findings = Findings(books)
-        self._watch = Watch(job.settings.minCounts, job.plane.slopes().y)
+        self._watch = Watch(job.settings.minCounts, job.plane.slopes().y, job.policies)
+        self._troubles = Troubles(scope, books, job.policies)
         own = job.targets.tracking.number
         self._stood_deg = prepared.start_tilt_deg
+        self._profile_trouble_told = False
         self._max_tilt_deg = scope.limits().max_tilt_deg
         self._role = TrackingRole(own, prepared.starts, model, books, self._can_track)
 
@@ -134,7 +137,9 @@ class Acquisition:
             self._model.begin_tilt(reached_deg, branch)
             self._watch.begin_tilt()
             self._try(self._upkeep.before_image)
-            self._focusing.at_tilt(reached_deg, branch, branch is not previous, self._role.holder)
+            self._troubles.check_low_dose()
+            begins = branch is not previous
+            self._try(partial(self._focusing.at_tilt, reached_deg, branch, begins, self._role.holder))
             previous = branch
             waiting = exposures
             while waiting:
@@ -145,9 +150,17 @@ class Acquisition:
             if branch is Branch.START:
                 self._refine_geometry()
                 self._try(partial(self._overview.keep_first, exposures[0], reached_deg))
-            self._chronicle.tilt_done(self._model.believed())
-            self._findings.tell(self._model.findings())
-            forecast.tilt_done(exposures)
+            self._try(lambda: self._chronicle.tilt_done(self._model.believed()))
+            self._try(lambda: self._findings.tell(self._model.findings()))
+            self._tell_of_profile()
+            self._try(partial(forecast.tilt_done, exposures))
+
+    def _tell_of_profile(self) -> None:
+        """Warn, once, that the model does not believe the stage profile any more."""
+        reason = self._model.dropped_profile
+        if reason is not None and not self._profile_trouble_told:
+            self._profile_trouble_told = True
+            self._books.warn(reason)
 
     def _try(self, step: Callable[[], object]) -> None:
         """Do what serves a whole tilt; should it fail, the images are taken all the same."""
@@ -155,6 +168,8 @@ class Acquisition:
             step()
         except ScopeError as err:
             self._books.warn(str(err))
+        except OWN_FAULTS as err:
+            self._troubles.note_defect(err)
 
     def _find_again(self, exposure: Exposure, tilt_deg: float, is_moved: bool) -> None:
         """Find the targets after a break, before the first image."""
@@ -185,41 +200,52 @@ class Acquisition:
             exposures[0].branch is Branch.START
         ):  # the stage is there; tilting anew would only move the targets
             return self._prepared.start_tilt_deg
-        tilt_deg, stood_deg = exposures[0].tilt_deg, self._stood_deg
+        tilt_deg, policy = exposures[0].tilt_deg, self._job.policies.of("stage_tilt")
+        for pause_s in (*policy.pauses_s(), None):
+            reached_deg, reason = self._tilt_once(tilt_deg)
+            if reached_deg is not None and abs(reached_deg - tilt_deg) <= TILT_TOLERANCE_DEG:
+                self._try(partial(self._scope.wait, self._job.settings.delayTilt))
+                self._stood_deg = reached_deg
+                return reached_deg
+            self._books.note("error", text=reason, tilt_deg=tilt_deg)
+            # A stage that stops short will do so again; one that did not move at all may have been busy.
+            stuck = reached_deg is None or abs(reached_deg - self._stood_deg) <= TILT_TOLERANCE_DEG
+            curable = stuck and abs(tilt_deg) <= self._max_tilt_deg
+            if pause_s is None or not curable:
+                break
+            self._try(partial(self._scope.wait, pause_s))
+        for exposure in exposures:
+            self._troubles.end(
+                "stage_tilt", exposure, f"the tilt was not reached ({reason})", by_failure=curable
+            )
+        self._books.save()
+        return None
+
+    def _tilt_once(self, tilt_deg: float) -> tuple[float | None, str]:
+        """Tilt reached, None if that is not known, and what to say of it."""
         try:
             if self._job.settings.slowTilt:
                 self._scope.tilt_to(approach_deg(tilt_deg, self._job.first_direction, self._max_tilt_deg))
             reached_deg = self._scope.tilt_to(tilt_deg)
-            reason = f"the stage stopped at {reached_deg:.2f}°"
         except ScopeError as err:
-            reached_deg, reason = None, str(err)
-        if reached_deg is not None and abs(reached_deg - tilt_deg) <= TILT_TOLERANCE_DEG:
-            self._try(partial(self._scope.wait, self._job.settings.delayTilt))
-            self._stood_deg = reached_deg
-            return reached_deg
-        self._books.note("error", text=reason, tilt_deg=tilt_deg)
-        # A stage that stops short will do so again; one that did not move at all may have been busy.
-        stuck = reached_deg is None or abs(reached_deg - stood_deg) <= TILT_TOLERANCE_DEG
-        curable = stuck and abs(tilt_deg) <= self._max_tilt_deg
-        for exposure in exposures:
-            self._books.end_branch(exposure, f"the tilt was not reached ({reason})", by_failure=curable)
-        self._books.save()
-        return None
+            return None, str(err)
+        return reached_deg, f"the stage stopped at {reached_deg:.2f}°"
 
     def _step(self, exposure: Exposure, tilt_deg: float) -> None:
-        """Take one exposure; a failure ends this target on this branch."""
+        """Take one exposure; a failure ends this target on this branch, or what its policy says."""
         try:
             try:
                 self._expose(exposure, tilt_deg)
             finally:
                 self._taking.release()
-        except (ScopeError, ImageNotSavedError) as err:
-            if isinstance(err, ImageNotSavedError):
-                self._books.spend(
-                    exposure.target, self._books.dose_e_per_a2(exposure.target) + err.dose_e_per_a2
-                )
-            self._books.note("error", text=str(err), target=exposure.target, tilt_deg=exposure.tilt_deg)
-            self._books.end_branch(exposure, str(err), by_failure=True)
+        except AreaError:
+            raise
+        except PaceError as err:
+            self._troubles.failed(exposure, err)
+        except OWN_FAULTS as err:
+            self._troubles.met_with_defect(exposure, err)
+        else:
+            self._troubles.went_well()
         self._books.save()
 
     def _expose(self, exposure: Exposure, tilt_deg: float) -> None:
@@ -239,7 +265,7 @@ class Acquisition:
         shift_um = aim.shift_um.plus(travelled_um)
         if not self._taking.aim(exposure, shift_um, focus_um):
             reason = f"needs an image shift of {shift_um.length:.1f} µm, beyond the limit"
-            self._books.end_branch(exposure, reason)
+            self._troubles.end("image_shift", exposure, reason)
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
@@ -298,7 +324,7 @@ class Acquisition:
             self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
-            self._books.end_branch(exposure, verdict)
+            self._troubles.end(verdict.kind, exposure, verdict.text)
 
     def _complete_montage(self, exposure: Exposure, tilt_deg: float) -> None:
         """Take the tiles that a montage lacks whose centre was taken before an interruption."""

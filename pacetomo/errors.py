@@ -28,6 +28,10 @@ class MetadataError(PaceError):
     """An mdoc file is broken or lacks what is needed."""
 
 
+class ProfileError(PaceError):
+    """A stage profile cannot be read, written or learnt."""
+
+
 class StackError(PaceError):
     """An image stack is missing, truncated or damaged."""
 
@@ -50,3 +54,35 @@ class AreaError(PaceError):
 
 class ScopeError(PaceError):
     """The microscope, or SerialEM in front of it, refused or failed."""
+
+
+class StackHeldError(ScopeError):
+    """A stack cannot be opened; nothing has been exposed."""
+
+
+class NotExposedError(ScopeError):
+    """The camera failed, and the present image is still the one before: nothing has been exposed."""
+
+
+class SessionError(AreaError):
+    """Something that keeps every further area of a session from being taken, too."""
+
+
+OWN_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    LookupError,
+    MemoryError,
+    NameError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a defect of this program raises, and nothing else: exceptions of Python itself.
+
+SerialEM's STOP is an exception of its module and derives from `Exception` only, so it is none of these and passes
+wherever they are caught. Caught where the alternative is to lose the rest of a night, and noted with a traceback.
+"""

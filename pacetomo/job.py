@@ -14,6 +14,7 @@ from pacetomo.geometry import SamplePlane
 from pacetomo.montage import Montage, montage_of, series_files
 from pacetomo.pattern import filled, without_foreign_references
 from pacetomo.plan import Estimate, Exposure, Prices, estimate, make_plan, spread_defocus_um
+from pacetomo.policies import Policies
 from pacetomo.schemes import Branch, TiltStop, level_start_deg, make_scheme
 from pacetomo.settings import ResolvedSettings
 from pacetomo.settings_table import Settings
@@ -48,6 +49,11 @@ class Job:
     def settings(self) -> Settings:
         """The settings in force."""
         return self.resolved.settings
+
+    @property
+    def policies(self) -> Policies:
+        """What is done about each kind of trouble."""
+        return self.resolved.policies
 
     @cached_property
     def active(self) -> tuple[Target, ...]:

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from pacetomo.errors import PaceError
+from pacetomo.files.appending import LineAppender
 
 
 class Journal:
@@ -36,20 +37,19 @@ class Journal:
         Created if needed; lines are appended.
     clock_s : callable
         Gives the microscope's clock in seconds.
+
+    Attributes
+    ----------
+    last_s : float
+        Clock time of the latest event.
     """
 
     def __init__(self, path: Path, clock_s: Callable[[], float]) -> None:
         self.path = path
         self._clock_s = clock_s
         self.last_s = 0.0
-        self._waiting: list[str] = []
-        self.trouble: str | None = None
         try:
-            # A line cut in half when the program died stays alone on its line.
-            torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
-            self._file = path.open("a", encoding="utf-8", newline="\n")
-            if torn:
-                self._file.write("\n")
+            self._lines = LineAppender(path)
         except OSError as err:
             raise PaceError(
                 f"{path}: the journal cannot be written ({err.strerror}): check the session folder"
@@ -61,25 +61,32 @@ class Journal:
         self._write(event, details)
 
     def note_without_clock(self, event: str, **details: Any) -> None:
-        """Write one event at the time of the one before: after STOP the microscope answers no more."""
+        """Write one event at the time of the one before: after STOP the microscope answers no more.
+
+        Other threads than the one that runs the microscope write so, too.
+        """
         self._write(event, details)
+
+    @property
+    def held_up(self) -> OSError | None:
+        """Why events wait that cannot be written, None if none does; they are written with the next event."""
+        return None if self._lines.catch_up() else self._lines.trouble
+
+    @property
+    def trouble(self) -> str | None:
+        """The same for people, as of the latest event."""
+        err = self._lines.trouble
+        if err is None:
+            return None
+        return f"{self.path.name} cannot be written now ({err.strerror}); its events are kept until it can"
 
     def _write(self, event: str, details: dict[str, Any]) -> None:
         line = {"event": event, "t_s": self.last_s, **details}
-        self._waiting.append(json.dumps(line, ensure_ascii=False) + "\n")
-        try:
-            self._file.write("".join(self._waiting))
-            self._file.flush()
-        except OSError as err:  # a full disk, a scanner: the lines are written with the next event
-            self.trouble = (
-                f"{self.path.name} cannot be written now ({err.strerror}); its events are kept until it can"
-            )
-        else:
-            self._waiting.clear()
+        self._lines.append(json.dumps(line, ensure_ascii=False))
 
     def close(self) -> None:
         """Close the file; the journal takes no more events."""
-        self._file.close()
+        self._lines.close()
 
     def __enter__(self) -> Journal:
         return self

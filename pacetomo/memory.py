@@ -10,12 +10,12 @@ exactly, and a model's state depends on nothing else: the state is the same bit 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from pacetomo.errors import PlanError, RunFileError
+from pacetomo.files.appending import LineAppender
 from pacetomo.files.atomic import Wait, read_bytes
 from pacetomo.frames import XY
 from pacetomo.schemes import Branch
@@ -52,6 +52,11 @@ class RememberingModel:
         self._later_s = later_s
 
     # questions
+
+    @property
+    def dropped_profile(self) -> str | None:
+        """As the model's."""
+        return self._model.dropped_profile
 
     def aim(self, target: int, tilt_deg: float, branch: Branch) -> Aim:
         """As the model's."""
@@ -201,18 +206,13 @@ class MemoryFile:
     ----------
     path : Path
         Of the file; what is there is kept.
-
-    Attributes
-    ----------
-    trouble : str or None
-        Why lines could not be written; they are written with the next one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.trouble: str | None = None
+        self._lines: LineAppender | None = None
         self._waiting: list[str] = []
-        self._file: TextIO | None = None
+        self._trouble: OSError | None = None
 
     def begin(self, origin: Origin) -> None:
         """Write the first line."""
@@ -229,35 +229,42 @@ class MemoryFile:
         self.append(json.dumps(first))
 
     def append(self, line: str) -> None:
-        """Write one line; a disk that is full or held for a moment costs nothing but a note in `trouble`."""
-        self._waiting.append(line + "\n")
+        """Write one line; where a disk is full or the file held for a moment it is written with the next one."""
+        self._waiting.append(line)
+        self._write()
+
+    @property
+    def held_up(self) -> OSError | None:
+        """Why lines wait that cannot be written, after another try; None if none does."""
+        self._write()
+        return self._trouble
+
+    @property
+    def trouble(self) -> str | None:
+        """Why lines wait, for people, as of the latest one."""
+        err = self._trouble
+        if err is None:
+            return None
+        return f"{self.path.name} cannot be written now ({err.strerror}); it is written later"
+
+    def _write(self) -> None:
         try:
-            if self._file is None:
-                self._file = _opened(self.path)
-            self._file.write("".join(self._waiting))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            if self._lines is None and self._waiting:
+                self._lines = LineAppender(self.path, sync=True, cut=True)
         except OSError as err:
-            self.trouble = f"{self.path.name} cannot be written now ({err.strerror}); it is written later"
-        else:
+            self._trouble = err
+            return
+        if self._lines is not None:
+            for line in self._waiting:
+                self._lines.append(line)
             self._waiting.clear()
-            self.trouble = None
+            self._trouble = None if self._lines.catch_up() else self._lines.trouble
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def _opened(path: Path) -> TextIO:
-    """File to append to; a line cut in half when the program died is cut off."""
-    if path.is_file():
-        whole = path.read_bytes()
-        if not whole.endswith(b"\n"):
-            with path.open("r+b") as file:
-                file.truncate(whole.rfind(b"\n") + 1)
-    return path.open("a", encoding="utf-8", newline="\n")
+        if self._lines is not None:
+            self._lines.close()
+            self._lines = None
 
 
 def read_memory(path: Path, wait: Wait | None = None) -> tuple[Origin, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from pacetomo.preflight_facts import microscope_problems
 from pacetomo.problem import Problem, listed
 from pacetomo.scope.facts import Facts
 from pacetomo.scope.protocol import Limits
+from pacetomo.stage_profiles import profile_problems
 
 _BYTES_PER_IMAGE = 2 * 5760 * 4092
 """A full K3 image as int16, where the camera is not known."""
@@ -33,6 +34,7 @@ def find_problems(job: Job, facts: Facts, goes_on: bool = False) -> list[Problem
         *_defocus(job),
         *_geo_points(job),
         *_names(job),
+        *profile_problems(job),
         *off_target_problems(job, facts.beam_um),
         *montage_problems(job, _fields(facts)),
         *microscope_problems(job, facts),

@@ -14,11 +14,16 @@ from pacetomo.files.mdoc import read_mdoc, write_mdoc
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
 from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
+from pacetomo.montage import Tile
+from pacetomo.overview import view_series
 from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
 from pacetomo.resume import Interrupted, Mark, Seen, Taken, rounded_deg, side_of
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Microscope, Missing
+from pacetomo.taking import track_series
+from pacetomo.tile_books import TileBooks, read_tiles
+from pacetomo.tile_recovery import adopt_tiles, named_tile, tile_stack
 from pacetomo.tracking import Observation, TrackingModel
 
 MOVED_UM = 1.0
@@ -67,14 +72,25 @@ class Recovery:
     def images(self) -> frozenset[int]:
         """Note what was taken and not noted; the places in the plan of all that need not be taken any more."""
         done = set(self._taken.numbers)
-        self._scope.close_left_open([self._series(target) for target in self._taken.sections])
+        self._scope.close_left_open(self._stacks())
         for target, exposures in self._taken.exposures.items():
             for section, exposure in sorted(exposures.items()):
                 self._adopt(target, section, exposure)
+        adopt_tiles(self._job, self._books, self._scope.wait)
         unsaved = self._unsaved()
         if unsaved is not None and self._rescue(unsaved):
             done.add(unsaved.exposure.number)
         return frozenset(done)
+
+    def _stacks(self) -> list[Path]:
+        """All stacks of the run that may have been left open."""
+        found = []
+        for target in self._job.active:
+            path = self._job.files.folder / target.series
+            beside = [path.with_name(name(path.name)) for name in (track_series, view_series)]
+            own = [self._job.files.folder / name for name in self._job.stacks(target)]
+            found += [*own, *beside]
+        return found
 
     # images
 
@@ -92,8 +108,12 @@ class Recovery:
             self._books.book(exposure, section, self._books.dose_e_per_a2(target) + dose)
             text = f"Target {target} at {exposure.tilt_deg:g}°: its image was saved and not noted, it is taken up"
             self._books.step("adopted", text, target=target, tilt_deg=exposure.tilt_deg, section=section)
-        if seen is None and self._before.origin is not None:
+        if self._before.origin is None:
+            return
+        if seen is None:
             self._learn(target, section, exposure)
+        else:  # the model knows it already: only the run file does not
+            self._note_what_was_seen(target, section, exposure, seen)
 
     def _learn(self, target: int, section: int, exposure: Exposure) -> None:
         """Align a saved image as it would have been after its exposure, and tell the model."""
@@ -109,6 +129,12 @@ class Recovery:
         self._books.learn(exposure, self._model, mark.focus_um, found, start_focus_um=start_focus_um)
         self._books.save()
         self._annotate(target, section, exposure, Seen(mark.shift_um, found))
+
+    def _note_what_was_seen(self, target: int, section: int, exposure: Exposure, seen: Seen) -> None:
+        tilt_deg = self._tilt_deg(target, section)
+        start_focus_um = self._prepared.focus_um[target]
+        focus_um = start_focus_um - self._model.aim(target, tilt_deg, exposure.branch).rise_um
+        self._books.learn(exposure, self._model, focus_um, seen.residual_um, start_focus_um=start_focus_um)
 
     def _mark_of(self, exposure: Exposure) -> Mark | None:
         mark = self._before.mark
@@ -170,7 +196,7 @@ class Recovery:
             for one in self._job.plan
             if one.target == mark.target and abs(one.tilt_deg - mark.tilt_deg) < 1e-6
         ]
-        if not planned or planned[0].number in self._taken.numbers:
+        if not planned or not self._is_missing(mark, planned[0]):
             return None
         try:
             image = self._scope.present_image()
@@ -182,12 +208,21 @@ class Recovery:
         is_it = image is not None and abs(image.tilt_deg - mark.tilt_deg) <= SAME_TILT_DEG
         return Unsaved(planned[0], mark, is_it and mark.present is not None)
 
+    def _is_missing(self, mark: Mark, exposure: Exposure) -> bool:
+        """Whether what was marked is in no stack."""
+        if mark.tile is None:
+            return exposure.number not in self._taken.numbers
+        return named_tile(mark.tile) in read_tiles(self._books.state, mark.target).left
+
     def _rescue(self, unsaved: Unsaved) -> bool:
         """Save an image that was exposed and not saved, if it is still there; whether it needs no exposure any more."""
         exposure = unsaved.exposure
         where = f"target {exposure.target} at {exposure.tilt_deg:g}°"
+        tile = None if unsaved.mark.tile is None else named_tile(unsaved.mark.tile)
         if unsaved.present:
             path = self._series(exposure.target)
+            if tile is not None:
+                path = tile_stack(self._job, exposure.target, tile)
             try:
                 self._scope.open_series(path)
                 try:
@@ -197,8 +232,10 @@ class Recovery:
             except ScopeError as err:
                 self._books.warn(f"the image of {where} is still there and cannot be saved ({err})")
             else:
-                self._book_rescued(exposure, section)
+                self._book_rescued(exposure, section, tile)
                 return True
+        if tile is not None:
+            return self._leave_tile(exposure, tile)
         dose = self._usual_dose(exposure.target)
         self._books.spend(exposure.target, self._books.dose_e_per_a2(exposure.target) + dose)
         question = (
@@ -214,9 +251,26 @@ class Recovery:
         self._books.note("lost", target=exposure.target, tilt_deg=exposure.tilt_deg, taken_again=again)
         return not again
 
-    def _book_rescued(self, exposure: Exposure, section: int) -> None:
+    def _leave_tile(self, exposure: Exposure, tile: Tile) -> bool:
+        """Deal with a tile that may have been exposed and is lost: it is taken, at worst a second time.
+
+        A montage with a hole is of no use, and a tile's dose is its own place's alone.
+        """
+        own = TileBooks(self._books, tile)
+        own.spend(exposure.target, own.dose_e_per_a2(exposure.target) + self._usual_dose(exposure.target))
+        text = f"tile {tile.name} may have been exposed and was not saved: its dose is counted, it is taken again"
+        self._books.warn(text, exposure)
+        return True
+
+    def _book_rescued(self, exposure: Exposure, section: int, tile: Tile | None) -> None:
         target = exposure.target
         dose = self._usual_dose(target)
+        if tile is not None:
+            own = TileBooks(self._books, tile)
+            own.book(target, section, own.dose_e_per_a2(target) + dose)
+            text = f"Tile {tile.name} of target {target} was exposed and not saved, it is saved now"
+            self._books.step("rescued", text, target=target, tilt_deg=exposure.tilt_deg, tile=tile.name)
+            return
         self._books.book(exposure, section, self._books.dose_e_per_a2(target) + dose)
         text = (
             f"Target {target} at {exposure.tilt_deg:g}°: its image was exposed and not saved, it is saved now"
@@ -241,7 +295,7 @@ class Recovery:
         return self._taken.exposures[target][section].tilt_deg if tilt_deg is None else tilt_deg
 
     def _series(self, target: int) -> Path:
-        return self._job.files.folder / self._job.targets.numbered(target).series
+        return self._job.files.folder / self._job.stacks(self._job.targets.numbered(target))[0]
 
     # stage
 

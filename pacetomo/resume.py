@@ -15,16 +15,17 @@ from typing import Any, NamedTuple, Optional
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.books import FAILED, START_FOCUS
-from pacetomo.errors import PlanError
-from pacetomo.files.atomic import Wait
-from pacetomo.files.run_file import read_run
+from pacetomo.errors import PlanError, RunFileError
+from pacetomo.files.atomic import Wait, read_bytes
+from pacetomo.files.run_file import parse_run
+from pacetomo.files.text_lines import decode_utf8
 from pacetomo.frames import XY
-from pacetomo.geometry import height_um, seen_y_um
+from pacetomo.geometry import SamplePlane, height_um, seen_y_um
 from pacetomo.job import Job
 from pacetomo.memory import Origin, read_memory
 from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
-from pacetomo.run_state import BRANCHES, BranchState, RunState, TargetState
+from pacetomo.run_state import BRANCHES, BranchState, RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Shot
 from pacetomo.targets import Target
@@ -41,13 +42,17 @@ TOLERANCE_DEG = 0.05
 
 
 class Mark(NamedTuple):
-    """The journal's mark of an exposure about to be made; `present` is the identity of the image before it."""
+    """The journal's mark of an exposure about to be made.
+
+    `present` is the identity of the image before it, `tile` the name of the tile if it is none of a series itself.
+    """
 
     target: int
     tilt_deg: float
     shift_um: XY
     focus_um: float
     present: Optional[str]  # noqa: UP045 - evaluated at run time on Python 3.9
+    tile: Optional[str] = None  # noqa: UP045
 
 
 class Seen(NamedTuple):
@@ -77,6 +82,10 @@ class Interrupted:
         Settings in force then, empty if not known.
     targets : dict of int to XY
         Places of its targets (µm), empty if not known.
+    is_over : bool
+        Whether nothing is left to do.
+    trouble : str or None
+        What is the matter with the run file; the state is then an empty one, and the stacks and the memory tell all.
     """
 
     number: int
@@ -86,6 +95,8 @@ class Interrupted:
     mark: Mark | None
     settings: Mapping[str, Any]
     targets: Mapping[int, XY]
+    is_over: bool = False
+    trouble: str | None = None
 
     @property
     def last_s(self) -> float:
@@ -119,20 +130,43 @@ def read_interrupted(files: AreaFiles, number: int, wait: Wait | None = None) ->
     RunFileError
         When its run file cannot be used.
     """
-    state = read_run(files.run_file(number), wait).state
     origin: Origin | None = None
     lines: tuple[str, ...] = ()
     if files.memory(number).is_file():
         origin, lines = read_memory(files.memory(number), wait)
-    mark, begun = _read_journal(files.journal(number))
+    trouble = None
+    try:
+        state = parse_run(_whole_lines(files.run_file(number), wait), str(files.run_file(number))).state
+    except RunFileError as err:
+        if origin is None:
+            raise
+        state, trouble = RunState((), None, _header_of(origin)), str(err)
+    mark, begun, ended = _read_journal(files.journal(number))
     settings = {name: entry["value"] for name, entry in begun.get("settings", {}).items()}
     targets = {entry["number"]: XY(*entry["shift_um"]) for entry in begun.get("targets", ())}
-    return Interrupted(number, state, origin, lines, mark, settings, targets)
+    # A run file that was cut off says as little of what is left to do as one of a finished run.
+    is_over = trouble is None and state.is_finished and (ended == "finished" or origin is None)
+    if origin is not None and state.is_finished and not is_over:
+        state = replace(state, header=_header_of(origin))
+    return Interrupted(number, state, origin, lines, mark, settings, targets, is_over, trouble)
 
 
-def _read_journal(path: Path) -> tuple[Mark | None, dict[str, Any]]:
-    """Latest mark, and the latest beginning of a run."""
-    mark, begun = None, {}
+def _whole_lines(path: Path, wait: Wait | None) -> str:
+    """Text of a run file without a last line that was cut in half: half a number is another number."""
+    text = decode_utf8(read_bytes(path, wait, RunFileError), str(path), RunFileError)
+    return text[: text.rfind("\n") + 1]
+
+
+def _header_of(origin: Origin) -> RunHeader:
+    """What the memory knows of the scheme: where it started."""
+    return RunHeader(start_tilt_deg=float(origin.options.get("start_deg", origin.start_tilt_deg)))
+
+
+def _read_journal(path: Path) -> tuple[Mark | None, dict[str, Any], str | None]:
+    """Latest mark that is not settled, the latest beginning of the run, and how it ended after that, if it did."""
+    mark: Mark | None = None
+    begun: dict[str, Any] = {}
+    ended: str | None = None
     if path.is_file():
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
@@ -140,14 +174,18 @@ def _read_journal(path: Path) -> tuple[Mark | None, dict[str, Any]]:
                 event = line["event"]
             except (ValueError, TypeError, KeyError):  # cut in half when the program died
                 continue
-            if event == "expose":
-                place = XY(*line["shift_um"])
-                mark = Mark(line["target"], line["tilt_deg"], place, line["focus_um"], line.get("present"))
+            if event in ("expose", "expose_tile"):
+                place, tile = XY(*line["shift_um"]), line.get("tile")
+                mark = Mark(
+                    line["target"], line["tilt_deg"], place, line["focus_um"], line.get("present"), tile
+                )
             elif event == "step" and line.get("name") == GOES_ON:
                 mark = None  # what had become of it was settled then
             elif event == "run_start":
-                begun = line
-    return mark, begun
+                begun, ended = line, None
+            elif event == "run_end":
+                ended = line.get("state")
+    return mark, begun, ended
 
 
 # --- what the settings and the target file of today change
@@ -183,6 +221,9 @@ def job_to_go_on_with(job: Job, before: Interrupted) -> tuple[Job, list[str]]:
     if gone:
         said.append(f"targets no longer in the file are left as they are: {', '.join(map(str, gone))}")
     said += _changed(job, before)
+    if before.origin is not None:
+        options = before.origin.options
+        job = job.with_plane(SamplePlane(options["pretilt_deg"], options["rotation_deg"]))
     return replace(job, targets=replace(job.targets, targets=tuple(targets))), said
 
 
@@ -210,13 +251,32 @@ def _changed(job: Job, before: Interrupted) -> Iterator[str]:
 def state_to_go_on_with(job: Job, before: Interrupted) -> RunState:
     """State for the targets of today; branches that had ended by a failure are taken up again."""
     old = {target.number: target for target in before.state.targets}
-    targets = [
-        _taken_up(old.get(target.number) or TargetState(target.number)) for target in job.targets.targets
-    ]
-    state = RunState(tuple(targets), before.state.position, before.state.header)
+    targets = []
+    for target in job.targets.targets:
+        known = old.get(target.number)
+        is_lost = known is None or (known.up is None and known.down is None)
+        targets.append(_fresh(target.number, before) if known is None or is_lost else _taken_up(known))
+    settings, plane = job.settings, job.plane
+    header = RunHeader(
+        start_tilt_deg=before.state.header.start_tilt_deg,
+        min_tilt_deg=settings.minTilt,
+        max_tilt_deg=settings.maxTilt,
+        step_deg=settings.step,
+        pretilt_deg=plane.pretilt_deg,
+        rotation_deg=plane.rotation_deg,
+    )
+    state = RunState(tuple(targets), before.state.position, header)
     if state.position is not None and state.position[1] >= len(targets):
         state = replace(state, position=(state.position[0], len(targets) - 1))
     return state
+
+
+def _fresh(number: int, before: Interrupted) -> TargetState:
+    """State of a target before its first image: the dose of its set-up is all there is to know."""
+    options = {} if before.origin is None else before.origin.options
+    spent = options.get("spent_e_per_a2", {}).get(str(number), 0.0)
+    begun = BranchState(dose_e_per_a2=float(spent))
+    return TargetState(number, begun, begun)
 
 
 def _taken_up(target: TargetState) -> TargetState:
@@ -255,7 +315,7 @@ def taken_so_far(job: Job, wait: Wait | None = None) -> Taken:
     """What has been taken of the plan, by the stacks."""
     exposures, sections, others = {}, {}, []
     for target in job.active:
-        found = sections_of(job.files.folder / target.series, wait)
+        found = sections_of(job.files.folder / job.stacks(target)[0], wait)
         mine, foreign = matched(found, [one for one in job.plan if one.target == target.number])
         exposures[target.number], sections[target.number] = mine, found
         if foreign:
@@ -317,7 +377,7 @@ def last_tilt_deg(branch: BranchState, start_deg: float) -> float:
 
 def _start_focus_um(before: Interrupted, number: int, start_deg: float) -> float:
     """Focus at the start tilt: as noted, or the latest one less what the target has risen since."""
-    target = before.state.numbered(number)
+    target = next((one for one in before.state.targets if one.number == number), TargetState(number))
     for name in BRANCHES:
         branch = target.branch(name)
         text = None if branch is None else dict(branch.extra).get(START_FOCUS)

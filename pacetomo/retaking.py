@@ -11,7 +11,7 @@ from pacetomo.darkness import Brightness, share_of_beam
 from pacetomo.errors import ImageNotSavedError, PaceError, ScopeError
 from pacetomo.plan import Exposure
 from pacetomo.scope.protocol import Level, Microscope, Shot
-from pacetomo.upkeep import MOST_RETAKES, Upkeep
+from pacetomo.upkeep import Upkeep
 
 
 class Rejected(NamedTuple):
@@ -95,7 +95,7 @@ class Retaking:
         self, exposure: Exposure, shot: Shot, closed: bool, rejected: list[Rejected]
     ) -> bool:
         if closed:
-            return len(rejected) < MOST_RETAKES
+            return len(rejected) < self._upkeep.most_retakes
         per_s = shot.mean_counts / shot.exposure_s if shot.exposure_s > 0 else math.nan
         black = self._brightness.is_black(exposure.target, exposure.branch, per_s)
         return black and all(image.valves_closed for image in rejected)

@@ -17,7 +17,9 @@ from numbers import Real
 from pathlib import Path
 
 from pacetomo.errors import SettingsError
+from pacetomo.files.text_lines import is_one_line
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
+from pacetomo.policies import Policies
 from pacetomo.settings_table import (
     SELECTION_NAMES,
     SETTING_ROWS,
@@ -51,6 +53,12 @@ __all__ = [
 
 DEFAULT_ORIGIN = "default"
 SCRIPT_ORIGIN = "script"
+
+NOT_OF_A_TARGET = frozenset({"watchdogCommand"})
+"""Settings that a target file cannot change: other programs write those, and a shell is not theirs."""
+
+POLICIES = "policies"
+"""Name under which a layer has changed policies, a table by kind of trouble."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +102,14 @@ class ResolvedSettings:
         line N".
     warnings : tuple of str
         Names in lenient layers that have no effect, one sentence each.
+    policies : Policies
+        What is done about each kind of trouble.
     """
 
     settings: Settings
     origins: dict[str, str]
     warnings: tuple[str, ...] = ()
+    policies: Policies = field(default_factory=Policies)
 
     def values(self) -> dict[str, SettingValue]:
         """Return name and value of every setting, in the order of the table."""
@@ -122,8 +133,20 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
     origins = dict.fromkeys(values, DEFAULT_ORIGIN)
     problems: list[str] = []
     warnings: list[str] = []
+    policies = Policies()
     for layer in layers:
         for name, value in layer.values.items():
+            if name == POLICIES and not layer.lenient:
+                try:
+                    policies = policies.with_changes(value, layer.origin)
+                except SettingsError as err:
+                    problems.append(str(err))
+                continue
+            if layer.lenient and name in NOT_OF_A_TARGET:
+                warnings.append(
+                    f"{layer.place(name)}: {name} has no effect here, only in a script or TOML file"
+                )
+                continue
             if name not in SETTING_ROWS:
                 if not (layer.lenient and name in SELECTION_NAMES):
                     (warnings if layer.lenient else problems).append(_unknown(name, layer))
@@ -139,11 +162,11 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
         raise SettingsError(_joined(problems))
     # The loop has given every value the type of its field, which the type checker cannot see.
     settings = Settings(**values)  # type: ignore[arg-type]
-    return ResolvedSettings(settings, origins, tuple(warnings))
+    return ResolvedSettings(settings, origins, tuple(warnings), policies)
 
 
 def read_settings_toml(path: str | os.PathLike[str]) -> SettingsLayer:
-    """Read a facility's settings from a TOML file with one `name = value` a line.
+    """Read a facility's settings from a TOML file: one `name = value` a line, and a table `[policies]`.
 
     Raises
     ------
@@ -234,8 +257,8 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
     if row.kind is str:
         if row.switch is not None and isinstance(value, bool):
             return row.switch[value]
-        if isinstance(value, str) and (row.choices is None or value in row.choices):
-            return value
+        if isinstance(value, str) and (is_one_line(value) if row.choices is None else value in row.choices):
+            return value.strip()
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")
     if row.kind is tuple:
         return _checked_pair(row, value)
@@ -317,6 +340,8 @@ def _contradictions(values: Mapping[str, SettingValue], origins: Mapping[str, st
             "autofocus is wanted at the tracking target and beside it, choose one: "
             f"addAF ({origins['addAF']}), offTargetAF ({origins['offTargetAF']})"
         )
+    if values["updateProfile"] and not values["stageProfile"]:
+        yield f"updateProfile ({origins['updateProfile']}) needs the name of a file: stageProfile is empty"
     if number("minDefocus") != number("maxDefocus") and number("stepDefocus") == 0:
         yield (
             "stepDefocus must be above 0 to spread the defocus: "

@@ -33,7 +33,7 @@ def setting(
     help : str
         One line for people.
     choices : tuple of str, optional
-        The words that a text setting may be.
+        The words that a text setting may be; None for any line of text.
     switch : pair of str, optional
         Which of them False and True stand for.
     """
@@ -341,6 +341,16 @@ class Settings:
         "dataPoints and ignoreNegStart have an effect)",
         choices=("joint", "single"),
     )
+    stageProfile: str = setting(
+        "",
+        "",
+        None,
+        None,
+        "file of what past series have shown of the stage, for tracker joint; in the session folder, or with its path",
+    )
+    updateProfile: bool = setting(
+        False, "", None, None, "add the series of each finished run to the stage profile"
+    )
 
     # montage
     tgtMontage: bool = setting(
@@ -376,6 +386,21 @@ class Settings:
     )
 
     # help with trouble
+    watchdogFactor: float = setting(
+        1.0,
+        "",
+        0,
+        1000,
+        "longer (above 1) or shorter times after which a command of SerialEM is said to hang; 0 for never",
+    )
+    watchdogCommand: str = setting(
+        "",
+        "",
+        None,
+        None,
+        "shell command to run when one does, for example to send mail; it finds the text in PACETOMO_MESSAGE and the "
+        "area in PACETOMO_AREA",
+    )
     debug: bool = setting(
         False,
         "",
@@ -404,7 +429,7 @@ class SettingRow(NamedTuple):
     low, high : float or None
         Limits, both allowed values themselves.
     choices : tuple of str, or None
-        The words that a text setting may be.
+        The words that a text setting may be; None for any line of text, and for what is no text.
     switch : pair of str, or None
         Which of them False and True stand for.
     """
@@ -433,6 +458,8 @@ class SettingRow(NamedTuple):
                 if self.switch is None
                 else f"{words} (False is {self.switch[0]}, True {self.switch[1]})"
             )
+        if self.kind is str:
+            return "text"
         if self.kind is bool:
             return "True or False"
         if self.kind is tuple:

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from pacetomo.books import Books
 from pacetomo.dosing import Dosing
-from pacetomo.errors import AreaError, ImageNotSavedError
+from pacetomo.errors import ImageNotSavedError
 from pacetomo.frames import XY
 from pacetomo.job import Job
 from pacetomo.montage import CENTRE, Montage, Tile
 from pacetomo.plan import Exposure, Prices
 from pacetomo.retaking import Retaking
+from pacetomo.room import FullDisk, ending, lacking_room
 from pacetomo.scope.protocol import Area, Imaging, Microscope, ShiftOrMissing, Shot
 from pacetomo.targets import Target
 from pacetomo.tile_books import TileBooks
@@ -33,9 +34,6 @@ COARSE_REACH = 0.1
 Their pixels are tens of times those of Record, so `alignLimit` can be a few pixels only; half a lattice of holes is
 still beyond this.
 """
-
-MOST_UNSAVED = 3
-"""Images in a row, exposed and not saved, after which an area is given up."""
 
 
 def track_series(series: str) -> str:
@@ -83,6 +81,8 @@ class Taking:
         self._dosing_beside = Dosing(as_set, job.stops, job.targets.tracking.number, self._record_s)
         self._told_of_dose = False
         self._unsaved = 0
+        self._open: Path | None = None
+        self._image_bytes = 0
         self._seconds_now: float | None = None
         self._tilts_deg = [stop.tilt_deg for stop in job.stops]
         self._series = {target.number: job.files.folder / target.series for target in job.active}
@@ -161,9 +161,11 @@ class Taking:
         AreaError
             When the images before could not be saved: no more dose is spent on lost images.
         """
-        if self._unsaved >= MOST_UNSAVED:
-            raise AreaError(
-                f"{self._unsaved} images in a row could not be saved: see to the disk, then start this area again"
+        policy = self._job.policies.of("images_unsaved")
+        if self._unsaved >= policy.limit:
+            raise ending(
+                policy.then,
+                f"{self._unsaved} images in a row could not be saved: see to the disk, then start this area again",
             )
         imaging = self._imaging[exposure.target]
         # Coma does not show in View and Search, whose beam is tilted by offsets of its own.
@@ -171,10 +173,40 @@ class Taking:
         return self._scope.aim(shift_um, focus_um, compensate, imaging)
 
     def open(self, exposure: Exposure, first_of_two: bool = False, tile: Tile = CENTRE) -> None:
-        """Make the stack of the exposure, or of a tile, the current one, or the one of first images."""
+        """Make the stack of the exposure, or of a tile, the current one, or the one of first images.
+
+        Waits while there is no room for another image, or for what has to be noted of it.
+
+        Raises
+        ------
+        AreaError
+            When there is none for too long.
+        """
         path = self._series[exposure.target]
+        if self._wait_for_room(path.parent):
+            self._upkeep.before_image()
         first = path.with_name(track_series(path.name))
-        self._scope.open_series(first if first_of_two else self.series(exposure.target, tile))
+        self._open = first if first_of_two else self.series(exposure.target, tile)
+        self._scope.open_series(self._open)
+
+    def _wait_for_room(self, folder: Path) -> bool:
+        """Wait until there is room on the disk; whether that took any time."""
+        disk = FullDisk(self._scope.wait, self._books.step, self._job.policies.of("disk_full"))
+        while True:
+            reason = self._books.want_of_room() or lacking_room(folder, self._image_bytes)
+            if reason is None:
+                disk.over()
+                return disk.waited_s > 0
+            disk.wait_once(reason)
+
+    def _learn_size(self, sections: int) -> None:
+        """Know how much room an image needs, by the stack that has just got one."""
+        if self._open is None:
+            return
+        try:
+            self._image_bytes = max(self._image_bytes, self._open.stat().st_size // sections)
+        except OSError:  # held by another program: the next image tells
+            return
 
     def record(
         self, exposure: Exposure, before_e_per_a2: float, wanted_defocus_um: float, tile: Tile = CENTRE
@@ -195,6 +227,7 @@ class Taking:
             self._unsaved += 1
             raise
         self._unsaved = 0
+        self._learn_size(taken.section + 1)
         if imaging == Imaging() and tile == CENTRE:
             self.learn_dose_rate(taken.shot)
         return taken

@@ -132,7 +132,13 @@ class Tiling:
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
         where = {"tile": tile.name, "shift_um": list(shift_um), "focus_um": focus_um}
-        self._books.note("expose_tile", target=exposure.target, tilt_deg=exposure.tilt_deg, **where)
+        self._books.note(
+            "expose_tile",
+            target=exposure.target,
+            tilt_deg=exposure.tilt_deg,
+            present=self._books.present(),
+            **where,
+        )
         self._taking.open(exposure, tile=tile)
         try:
             wanted_um = self._focusing.wanted_um(exposure)

@@ -166,6 +166,10 @@ class TrackRecord(NamedTuple):
 class TrackingModel(Protocol):
     """What the engine needs of a tracking model."""
 
+    @property
+    def dropped_profile(self) -> str | None:
+        """Why a stage profile that the model began with is not used any more, a sentence; None while it is."""
+
     def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
         """The stage has been tilted; measurements of the tracking target at earlier tilts no longer hold for all."""
 
@@ -460,3 +464,8 @@ class SingleTargetModel:
     @staticmethod
     def _branches(branch: Branch) -> Iterable[Branch]:
         return (Branch.UP, Branch.DOWN) if branch is Branch.START else (branch,)
+
+    @property
+    def dropped_profile(self) -> str | None:
+        """None: it uses no profile."""
+        return None

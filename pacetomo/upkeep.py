@@ -8,31 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from pacetomo.errors import AreaError, ScopeError
+from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
 from pacetomo.notes import Notes
+from pacetomo.policies import Policies
+from pacetomo.policy_table import Then
+from pacetomo.room import ending
 from pacetomo.scope.protocol import Microscope
 from pacetomo.settings_table import Settings
 from pacetomo.upkeep_times import Retries, is_due, pause_before_fill_s
 
-FILL_POLL_S = 10.0
-LONGEST_FILL_S = 3600.0
-"""A filling that is still reported after this time is a fault of the report."""
 DEWAR_SETTLE_S = 60.0
 """After a filling: the column shakes until the nitrogen has come to rest."""
 
-VALVE_POLL_S = 20.0
 VALVE_SETTLE_S = 5.0
 
 LAST_FLASH = "paceLastFlash"
 LAST_SLIT = "paceLastSlit"
 """Notes with clock times that outlive the script: each area of a night is a script of its own."""
-
-MOST_RETAKES = 3
-"""Of one image while valves keep closing."""
-
-MOST_FAILURES = 5
-"""In a row, of something that has worked before, until it is let be."""
 
 Answer = TypeVar("Answer")
 
@@ -44,9 +37,16 @@ class Upkeep:
     ----------
     scope, settings, notes
         What is looked after, how, and who is told.
+    policies : Policies, optional
+        What is done when it takes long or fails.
     """
 
-    def __init__(self, scope: Microscope, settings: Settings, notes: Notes) -> None:
+    def __init__(
+        self, scope: Microscope, settings: Settings, notes: Notes, policies: Policies | None = None
+    ) -> None:
+        policies = policies or Policies()
+        self._dewars, self._valves = policies.of("dewars"), policies.of("valves")
+        self._most_failures = policies.of("equipment").limit
         self._scope = scope
         self._settings = settings
         self._notes = notes
@@ -72,7 +72,7 @@ class Upkeep:
         Raises
         ------
         AreaError
-            When the column valves stay closed.
+            When the column valves stay closed; when dewars are filled for too long, if that is to end an area.
         """
         while self._wait_for_dewars() or self._wait_for_valves():
             pass  # while one was waited for the other may have begun
@@ -83,7 +83,7 @@ class Upkeep:
 
     def despite_valves(self, expose: Callable[[], Answer]) -> Answer:
         """What `expose` returns; with valves that closed just before it, the camera fails and no dose is spent."""
-        for _ in range(MOST_RETAKES):
+        for _ in range(self.most_retakes):
             try:
                 return expose()
             except ScopeError:
@@ -91,6 +91,11 @@ class Upkeep:
                     raise
             self.before_image()
         return expose()
+
+    @property
+    def most_retakes(self) -> int:
+        """How often an image is taken again while valves keep closing."""
+        return self._valves.retry
 
     # dewars
 
@@ -111,11 +116,14 @@ class Upkeep:
         if self._settings.cryoARM:
             self._fill_the_other()
         while self._filling():
-            if self._scope.clock_s() - began_s > LONGEST_FILL_S:
+            if self._scope.clock_s() - began_s > self._dewars.patience_s:
+                text = f"dewars are said to be filled for {self._dewars.patience_min:g} min"
+                if self._dewars.then is not Then.GO_ON:
+                    raise ending(self._dewars.then, f"{text}: see to them, then start this area again")
                 self._off.add("dewars")
-                self._notes.warn("dewars are said to be filled for an hour: they are no longer looked after")
+                self._notes.warn(f"{text}: they are no longer looked after")
                 return False
-            self._scope.wait(FILL_POLL_S)
+            self._scope.wait(self._dewars.pause_s)
         minutes = (self._scope.clock_s() - began_s) / 60
         self._notes.step("dewars", f"Dewars are full after {minutes:.1f} min: letting the column settle")
         if self._settings.coldFEG and self._settings.flashInterval <= 0:
@@ -157,11 +165,12 @@ class Upkeep:
         while not self._opened():
             left_s = deadline_s - self._scope.clock_s()
             if left_s <= 0:
-                raise AreaError(
+                raise ending(
+                    self._valves.then,
                     f"the column valves stayed closed for {self._settings.valveWait:g} min: "
-                    "see to the vacuum, then start this area again"
+                    "see to the vacuum, then start this area again",
                 )
-            self._scope.wait(min(VALVE_POLL_S, left_s))
+            self._scope.wait(min(self._valves.pause_s, left_s))
         minutes = (self._scope.clock_s() - began_s) / 60
         self._notes.step("valves", f"The column valves are open again after {minutes:.1f} min")
         self._scope.wait(VALVE_SETTLE_S)
@@ -269,7 +278,7 @@ class Upkeep:
         """Let be what has never worked; what has may fail for once."""
         failures = self._failures.get(what)
         self._failures[what] = 1 if failures is None else failures + 1
-        if failures is None or failures + 1 >= MOST_FAILURES:
+        if failures is None or failures + 1 >= self._most_failures:
             self._off.add(what)
             self._notes.warn(f"{what}: not available here ({err}); it is not tried again")
         elif failures == 0:

@@ -21,6 +21,7 @@ from statistics import median
 from typing import NamedTuple, Optional
 
 from pacetomo.frames import XY
+from pacetomo.policies import Policies
 from pacetomo.schemes import Branch
 from pacetomo.scope.protocol import Shot
 
@@ -28,13 +29,10 @@ BLACK_SHARE = 0.35
 """An image with less than this share of the expected counts shows nothing of the target any more."""
 
 DARK_SHARE = 0.75
-"""Less than this share of the expected counts, twice in a row, is more than a sample's thickness does in one step."""
+"""Less than this share of the expected counts, several times in a row, is more than a sample's thickness does."""
 
 LARGE_SHARE = 0.25
 """A residual of more than this share of the image's shorter side is a large one."""
-
-LARGE_IN_A_ROW = 3
-REJECTED_IN_A_ROW = 4
 
 RUNAWAY_IMAGES = 6
 RUNAWAY_SHARE = 1.2
@@ -47,6 +45,13 @@ _LARGEST_LOSS = 2.0
 _LEAST_FORESHORTENING = 0.05
 _SAME_LOSS = 0.2
 """Targets whose logarithmic losses differ by less than this have lost the same."""
+
+
+class Verdict(NamedTuple):
+    """Why a target should end: the kind of trouble, and in words that follow on its name."""
+
+    kind: str
+    text: str
 
 
 class Look(NamedTuple):
@@ -95,9 +100,17 @@ class Watch:
         Mean counts per second under which an image is dark; 0 for no such limit.
     slope_y : float
         Rise of the sample plane per µm across the tilt axis, for the path of the beam through it.
+    policies : Policies, optional
+        How many bad images in a row are too many.
     """
 
-    def __init__(self, min_counts_per_s: float, slope_y: float = 0.0) -> None:
+    def __init__(
+        self, min_counts_per_s: float, slope_y: float = 0.0, policies: Policies | None = None
+    ) -> None:
+        policies = policies or Policies()
+        self._most_dim = policies.of("dark_image").limit
+        self._most_large = policies.of("alignment_off").limit
+        self._most_rejected = policies.of("alignment_lost").limit
         self._min_counts_per_s = min_counts_per_s
         self._slope_y = slope_y
         self._histories: dict[tuple[int, Branch], _History] = {}
@@ -127,11 +140,12 @@ class Watch:
             if not contradicted:
                 history.residuals_um[-1] = XY(0.0, 0.0)
 
-    def judge(self, look: Look) -> str | None:
+    def judge(self, look: Look) -> Verdict | None:
         """Why the target ends on this branch after this image; None if it goes on."""
         shot = look.shot
         if 0 < self._min_counts_per_s and shot.mean_counts < self._min_counts_per_s * shot.exposure_s:
-            return f"is dark: {shot.mean_counts:.0f} counts, {self._min_counts_per_s:g} per second are wanted"
+            text = f"is dark: {shot.mean_counts:.0f} counts, {self._min_counts_per_s:g} per second are wanted"
+            return Verdict("dark_image", text)
         dim, off = self._judge_brightness(look), self._judge_alignment(look)
         return dim or off
 
@@ -139,7 +153,7 @@ class Watch:
         """How many of a target's latest alignments on a branch were not used."""
         return self._of(target, branch)[0].rejected
 
-    def _judge_brightness(self, look: Look) -> str | None:
+    def _judge_brightness(self, look: Look) -> Verdict | None:
         histories = self._of(look.target, look.branch)
         loss = self._loss(histories[0], look.tilt_deg, look.shot)
         if loss is None or loss >= math.log(DARK_SHARE):
@@ -155,11 +169,11 @@ class Watch:
         for history in histories:
             history.dark += 1
         self._losses[look.target, look.branch] = loss
-        if share < BLACK_SHARE:
-            return f"is black: {look.shot.mean_counts:.0f} counts, {share:.0%} of what its earlier images let expect"
-        if histories[0].dark >= 2:
-            return f"goes dark: {look.shot.mean_counts:.0f} counts, {share:.0%} of what its earlier images let expect"
-        return None
+        if share >= BLACK_SHARE and histories[0].dark < self._most_dim:
+            return None
+        how = "is black" if share < BLACK_SHARE else "goes dark"
+        counts = f"{look.shot.mean_counts:.0f} counts, {share:.0%} of what its earlier images let expect"
+        return Verdict("dark_image", f"{how}: {counts}")
 
     def _loss(self, history: _History, tilt_deg: float, shot: Shot) -> float | None:
         """Log of the share of the expected counts that an image has; None without an earlier image or counts."""
@@ -171,7 +185,7 @@ class Watch:
         expected = median(log - per_path * (path - there) for there, log in history.bright[-_LATEST:])
         return math.log(max(rate, 1e-9)) - self._beam_log - expected
 
-    def _judge_alignment(self, look: Look) -> str | None:
+    def _judge_alignment(self, look: Look) -> Verdict | None:
         if not look.compared:
             return None
         histories = self._of(look.target, look.branch)
@@ -183,8 +197,9 @@ class Watch:
         if residual is None:
             for each in histories:
                 each.rejected += 1
-            if history.rejected >= REJECTED_IN_A_ROW:
-                return f"is lost: {history.rejected} alignments in a row could not be used"
+            if history.rejected >= self._most_rejected:
+                text = f"is lost: {history.rejected} alignments in a row could not be used"
+                return Verdict("alignment_lost", text)
             return None
         before = history.large
         borrowed = not look.tracks and self._claim is not None and self._claim.is_large
@@ -195,12 +210,16 @@ class Watch:
                 each.large = each.large + 1 if is_large else 0
         if look.tracks:
             self._claim = _Claim(histories, is_large)
-        if is_large and not borrowed and before >= LARGE_IN_A_ROW - 1:
-            return f"runs away: it was off by {residual.length:.2f} µm and nearly as much twice before"
+        if is_large and not borrowed and before >= self._most_large - 1:
+            text = (
+                f"runs away: it was off by {residual.length:.2f} µm and nearly as much {before} times before"
+            )
+            return Verdict("alignment_off", text)
         latest = history.residuals_um[-RUNAWAY_IMAGES:]
         sum_um = XY(sum(one.x for one in latest), sum(one.y for one in latest)).length
         if len(latest) > 2 and sum_um > RUNAWAY_SHARE * field_um:
-            return f"runs away: off by {sum_um:.2f} µm in all over {len(latest)} images"
+            text = f"runs away: off by {sum_um:.2f} µm in all over {len(latest)} images"
+            return Verdict("alignment_off", text)
         return None
 
     def _field_um(self, look: Look) -> float:

@@ -46,6 +46,8 @@ acquire_here(
     # alignImages=3,  # 0: align with SerialEM's AlignTo
     # minCounts=0,  # counts per second; a darker target ends on that branch
     # tracker="joint",  # or "single": each target for itself
+    # stageProfile="",  # file of what past series have shown of the stage
+    # updateProfile=False,  # add each finished run to it
     # beamTiltComp=True,
     # imageShiftLimit=20,  # um
     # --- targets as small montages
@@ -60,5 +62,9 @@ acquire_here(
     # --- output
     # sortByTilt=True, binFinalStack=1, delFinalStack=False,
     # doCtfFind=False, doCtfPlotter=True, extendedMdoc=True,
+    # retakeLost="ask",  # or "never", "always": an image that may have been exposed and is lost
+    # watchdogFactor=1, watchdogCommand="",  # run when a command hangs; the text is in PACETOMO_MESSAGE
     # debug=False,
+    # --- trouble: `pacetomo plan --policies` lists what can be changed
+    # policies={"file_held": {"retry": 10, "then": "end area"}},
 )

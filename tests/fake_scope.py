@@ -135,6 +135,21 @@ class FakeScope(FakeColumn):
             self.shift, self.open, self.found = XY(0.0, 0.0), None, None
         self.calls.append(("end",))
 
+    def watch_commands(self, watchdog):
+        self.watchdog = watchdog
+
+    def heed(self, policies, note):
+        self.policies = policies
+
+    def end_batch(self):
+        self._note("end_batch")
+
+    def low_dose_change(self):
+        return self._note("low_dose_change")
+
+    def restore_low_dose(self):
+        self._note("restore_low_dose")
+
     def ask(self, question):
         self.told.append(question)
         return self._note("ask", question)

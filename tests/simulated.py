@@ -45,11 +45,13 @@ def acquire_on(
     edit=None,
     prepare=None,
     fidelity="kinematic",
+    script=None,
     **settings,
 ):
     """Acquire an example on a world of one's own making, without images if not told otherwise, in this process.
 
-    `edit` may change the target set before it is written, `prepare` the session before the script starts.
+    `edit` may change the target set before it is written, `prepare` the session before the script starts; `script` are
+    settings of the script.
     """
     config = WorldConfig(sample, stage, microscope, seed, fidelity)
     # The truth log counts residuals from the first image of a series, so that one is left where it is.
@@ -70,6 +72,6 @@ def acquire_on(
     if prepare is not None:
         prepare(session)
     scope = SerialEMScope(make_module(session))
-    acquire_area(scope, scope.item(), None, {})
+    acquire_area(scope, scope.item(), None, script or {})
     truth.close()
     return folder

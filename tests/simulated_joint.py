@@ -167,7 +167,7 @@ class Session:
             self.chain[number, stop.branch] = chain
             image = XY(*(math.sqrt(IMAGE_SHARE) * sigma * draws[:2]))
             residual = error.plus(chain).plus(image)
-            expected, spread, _ = model.search_region(number, stop.tilt_deg, stop.branch)
+            expected, spread = model.search_region(number, stop.tilt_deg, stop.branch)[:2]
             self.nis += [((m - e) / s) ** 2 for m, e, s in zip(residual, expected, spread)]
             self.nees += [(e / s) ** 2 for e, s in zip(error, aim.sigma_um)]
             lie = self.lies.get((number, stop.tilt_deg))

@@ -31,6 +31,9 @@ values of its own, so that the prior of the motion may be changed at any time wi
 its scales are found from the evidence after each tilt (`adaptation`). Measurements that do not fit are rejected, or
 found to be a slip of the stage, by consensus (`consensus`).
 
+What past series have shown of u(j) may stand for its prior: a mean, and less uncertainty (`profile`, learnt by
+`profile_learning`). A profile under which what is measured is less probable than without is dropped.
+
 x shares no unknown with y and z, so there are two stars: one for x, one for y and z.
 """
 

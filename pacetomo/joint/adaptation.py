@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pacetomo.joint.priors import LADDER, USUAL, Scales, log_prior
+from pacetomo.joint.priors import ADAPTED, LADDER, USUAL, Scales, log_prior
 from pacetomo.joint.star import Floats
 
 NOISE_UM = 0.008
@@ -35,7 +35,10 @@ _OWN_WEIGHT = 8.0
 
 
 def stepped(
-    scales: Mapping[str, Scales], axes: str, evidence: Callable[[Mapping[str, Scales]], float]
+    scales: Mapping[str, Scales],
+    axes: str,
+    evidence: Callable[[Mapping[str, Scales]], float],
+    usual: Mapping[str, Scales] = USUAL,
 ) -> dict[str, Scales]:
     """Scales after at most one step of each along the ladder.
 
@@ -46,15 +49,17 @@ def stepped(
         Axes that may change.
     evidence : callable
         Log-likelihood of all measurements for given scales.
+    usual : mapping of axis to Scales
+        The most probable scales before anything is measured.
     """
 
     def score(trial: Mapping[str, Scales]) -> float:
-        return evidence(trial) + sum(log_prior(trial[axis], USUAL[axis]) for axis in axes)
+        return evidence(trial) + sum(log_prior(trial[axis], usual[axis]) for axis in axes)
 
     best = dict(scales)
     best_score = score(best)
     for axis in axes:
-        for name in Scales._fields:
+        for name in ADAPTED:
             for factor in (LADDER, 1 / LADDER):
                 changed = best[axis]._replace(**{name: getattr(best[axis], name) * factor})
                 trial = {**best, axis: changed}

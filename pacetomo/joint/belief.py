@@ -19,9 +19,18 @@ from pacetomo.joint.adaptation import (
     NoiseScale,
     Scatter,
 )
-from pacetomo.joint.consensus import FALSE_PEAK, GATE, Deviations, doubt_after, huber_factor, judge
+from pacetomo.joint.consensus import (
+    FALSE_PEAK,
+    GATE,
+    Deviations,
+    Verdict,
+    doubt_after,
+    huber_factor,
+    judge,
+)
 from pacetomo.joint.motion import Motion, Stars
 from pacetomo.joint.priors import SLIP_UM
+from pacetomo.joint.profile import StageProfile
 from pacetomo.joint.rows import OWN_D, OWN_E, Geometry, Moment, own_spread
 from pacetomo.joint.star import Floats, Ray, Row, Star
 from pacetomo.schemes import Branch
@@ -33,6 +42,15 @@ KEPT_UM = 0.06
 """A first image that is off by less than this shows the place that the series keeps to.
 
 Going back to the Preview's place would set the first image, which has seen the least dose, apart from all others.
+"""
+
+PROFILE_MARGIN = 5.0
+"""A stage profile under which everything measured is less probable by exp(-5) than without one is dropped."""
+
+BLIND_UM = 0.2
+"""An image that shows nothing, aimed by a stage profile so far from where it had been aimed without, speaks against it.
+
+Such an aim may itself be why the target was not found, and what is not found contradicts nothing.
 """
 
 FOCUS_SLIP_UM = 0.5
@@ -77,12 +95,16 @@ class Belief:
     geometry : Geometry
     level_deg : float
         Tilt at which the sample is level across the axis; noise grows away from it.
+    profile : StageProfile, optional
+        What is known of the stage's motion beforehand.
     """
 
-    def __init__(self, geometry: Geometry, level_deg: float) -> None:
+    def __init__(self, geometry: Geometry, level_deg: float, profile: StageProfile | None = None) -> None:
         self.geometry = geometry
         self.noise = NoiseScale(level_deg)
-        self.motion = Motion(geometry.start_tilt_deg)
+        self.motion = Motion(geometry.start_tilt_deg, profile)
+        self.dropped_profile: str | None = None
+        self._advantage = 0.0
         self.tilt_deg, self.branch = geometry.start_tilt_deg, Branch.START
         self._moved = XY(0.0, 0.0)
         self._doubt: dict[int, float] = {}
@@ -192,12 +214,19 @@ class Belief:
             shift,
             rise,
         )
+        if image.residual_um is None and self.branch is not Branch.START:
+            self._doubt_profile_that_misses(taken)
         self._taken.append(taken)
         self._believed.append(self._absorb(taken, None))
         self._absorb_defocus(taken)
         if image.residual_um is not None and not self._believed[-1] and self.branch is not Branch.START:
             self._reconsider()
         return self._believed[-1]
+
+    @property
+    def contradicts_latest(self) -> bool:
+        """Whether the latest image does not fit: its alignment is not believed, or the stage must have slipped."""
+        return bool(self._believed) and (not self._believed[-1] or self.motion.has_slipped)
 
     def measure_rise(self, target: int, rise_um: float, minutes: float) -> None:
         """Learn from the height of a target's place at the present tilt, before its images."""
@@ -364,20 +393,15 @@ class Belief:
     def _reconsider(self) -> None:
         """Find the most probable account of the tilt so far; go through it again if that is another one."""
         aligned = [n for n, taken in enumerate(self._taken) if taken.image.residual_um is not None]
-        x, y = self._scatter(aligned, self._before)
-        doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
-        scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
-        verdict = judge(
-            Deviations(
-                np.stack([x.apart, y.apart], axis=1), x.predicted, y.predicted, x.noise_um2 * scale**2, doubt
-            ),
-            may_slip=not self._is_sighted,
-        )
+        verdict, had_profile = self._judge(aligned, self._before), self.motion.profile is not None
+        if had_profile:
+            verdict = self._doubt_profile(aligned, verdict)
         believed = [False] * len(self._taken)
         for n, value in zip(aligned, verdict.believed):
             believed[n] = value
         slipped = verdict.slipped or self._slip_is_seen
-        if believed == self._believed and self.motion.has_slipped == slipped:
+        is_as_before = believed == self._believed and self.motion.has_slipped == slipped
+        if is_as_before and had_profile == (self.motion.profile is not None):
             return
         self.motion.slip(SLIP_UM if slipped else None)
         self._go_through_again(believed)
@@ -391,6 +415,59 @@ class Belief:
         for taken, value in zip(self._taken, believed):
             self._absorb(taken, value)
             self._absorb_defocus(taken)
+
+    def _judge(self, aligned: Sequence[int], before: Stars) -> Verdict:
+        """Most probable account of some of the tilt's images, for a belief at its begin."""
+        x, y = self._scatter(aligned, before)
+        doubt = np.array([self._doubt.get(target, FALSE_PEAK) for target in x.targets])
+        scale = np.array([self.noise.of(target) for target in x.targets]) * self.noise.common
+        apart = np.stack([x.apart, y.apart], axis=1)
+        return judge(
+            Deviations(apart, x.predicted, y.predicted, x.noise_um2 * scale**2, doubt),
+            may_slip=not self._is_sighted,
+        )
+
+    def _doubt_profile(self, aligned: Sequence[int], verdict: Verdict) -> Verdict:
+        """Drop the profile if this tilt speaks against it, and all measurements together do; the verdict that holds.
+
+        Best accounts are compared, so that a false correlation, which no prior explains, speaks against none.
+        """
+        before = self._before.copy()
+        self.motion.resolve(before, without_profile=True)
+        without = self._judge(aligned, before)
+        advantage = self._advantage + verdict.score - without.score
+        if advantage >= -PROFILE_MARGIN:
+            return verdict
+        self._drop_profile(_odds(advantage))
+        self._before = before
+        return without
+
+    def _doubt_profile_that_misses(self, taken: _Taken) -> None:
+        """Drop the profile if an image shows nothing where only the profile has expected its target."""
+        if self.motion.profile is None:
+            return
+        without = self._stars.copy()
+        self.motion.resolve(without, without_profile=True)
+        row = Row(taken.yz_rows.common[:1], taken.yz_rows.own[:1])
+        target = taken.image.target
+        apart = [
+            float((one.expect(target, each).mean - other.expect(target, each).mean)[0])
+            for one, other, each in zip(self._stars, without, (taken.x_row, row))
+        ]
+        away_um = XY(*apart).length
+        if away_um < BLIND_UM:
+            return
+        self._drop_profile(
+            f"target {target} was not found where it was sent, {away_um:.2f} µm from without it"
+        )
+        self._stars = without
+        self.motion.resolve(self._before)
+
+    def _drop_profile(self, reason: str) -> None:
+        self.motion.drop_profile()
+        self._ahead = None
+        tilts = len(self.motion.stops)
+        self.dropped_profile = f"the stage profile is not used any more, after {tilts} tilts: {reason}"
 
     def _settle(self) -> None:
         """Learn scales, noise and whom to doubt from the tilt that has ended."""
@@ -408,6 +485,10 @@ class Belief:
             if len(believed_ones) > 1:
                 self.noise.learn(list(self._scatter(believed_ones, before)))
             self.motion.step_scales(self._stars)
+            if self.motion.profile is not None:
+                self._advantage = self.motion.advantage(self._stars)
+                if self._advantage < -PROFILE_MARGIN:
+                    self._drop_profile(_odds(self._advantage))
         self._taken, self._believed = [], []
 
     def _scatter(self, chosen: Sequence[int], stars: Stars) -> tuple[Scatter, Scatter]:
@@ -458,3 +539,8 @@ class Belief:
         """Whether the latest alignment of each target at the present tilt is believed."""
         aligned = zip(self._taken, self._believed)
         return {taken.image.target: good for taken, good in aligned if taken.image.residual_um is not None}
+
+
+def _odds(advantage: float) -> str:
+    """How much more probable everything is without a profile, in words."""
+    return f"all that was measured is e^{-advantage:.0f} times as probable without it"

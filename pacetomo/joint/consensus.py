@@ -60,10 +60,11 @@ class Deviations(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Which measurements are believed, and whether the stage has slipped."""
+    """Which measurements are believed, whether the stage has slipped, and how probable that account is (logarithm)."""
 
     believed: tuple[bool, ...]
     slipped: bool
+    score: float
 
 
 def huber_factor(chi_square: float) -> float:
@@ -83,17 +84,16 @@ def judge(seen: Deviations, may_slip: bool = True) -> Verdict:
     that offset itself and as the other measurements given it. Last comes the account that all are false.
     """
     false_peak = seen.doubt / (math.pi * REACH_UM**2)
-    best = float(np.log(false_peak).sum())
-    verdict = Verdict((False,) * len(seen.doubt), False)
+    verdict = Verdict((False,) * len(seen.doubt), False, float(np.log(false_peak).sum()))
     for k in range(len(seen.doubt)):
-        score, candidate = _account(seen, k, false_peak, SLIP_PROBABILITY if may_slip else 0.0)
-        if score > best:
-            best, verdict = score, candidate
+        candidate = _account(seen, k, false_peak, SLIP_PROBABILITY if may_slip else 0.0)
+        if candidate.score > verdict.score:
+            verdict = candidate
     return verdict
 
 
-def _account(seen: Deviations, k: int, false_peak: Floats, slips: float) -> tuple[float, Verdict]:
-    """Score and verdict when the common offset is that of measurement k, and slips have a probability."""
+def _account(seen: Deviations, k: int, false_peak: Floats, slips: float) -> Verdict:
+    """Verdict when the common offset is that of measurement k, and slips have a probability."""
     usual = (1 - slips) * float(_density(seen, None)[k])
     slip = slips / (math.pi * SLIP_REACH_UM**2)
     true_peak = (1 - seen.doubt) * _density(seen, k)
@@ -102,9 +102,8 @@ def _account(seen: Deviations, k: int, false_peak: Floats, slips: float) -> tupl
     others[k] = math.log(1 - seen.doubt[k])
     believed: NDArray[np.bool_] = true_peak > false_peak
     believed[k] = True
-    return float(others.sum()) + math.log(usual + slip + TINY), Verdict(
-        tuple(believed.tolist()), slip > usual
-    )
+    score = float(others.sum()) + math.log(usual + slip + TINY)
+    return Verdict(tuple(believed.tolist()), slip > usual, score)
 
 
 def _density(seen: Deviations, origin: int | None) -> Floats:

@@ -12,6 +12,7 @@ from pacetomo.geometry import SamplePlane
 from pacetomo.joint.adaptation import DEFOCUS_NOISE_UM
 from pacetomo.joint.belief import Belief, Image
 from pacetomo.joint.findings import findings
+from pacetomo.joint.profile import StageProfile
 from pacetomo.joint.rows import Geometry
 from pacetomo.schemes import Branch
 from pacetomo.tracking import Aim, Finding, Move, Observation, Region, Rise, Sight, Start, TrackRecord
@@ -42,6 +43,8 @@ class JointModel:
         How many of the latest moves of a target are exported.
     axis_offsets_um : mapping of Branch to float, optional
         Added to the distance of every target from the tilt axis on that branch.
+    profile : StageProfile, optional
+        What past series have shown of the stage. It is dropped when measurements speak against it.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class JointModel:
         plane: Optional[SamplePlane] = None,  # noqa: UP045
         data_points: int = 4,
         axis_offsets_um: Optional[Mapping[Branch, float]] = None,  # noqa: UP045
+        profile: Optional[StageProfile] = None,  # noqa: UP045
     ) -> None:
         self._plane = plane or SamplePlane()
         level_deg = -math.degrees(math.atan(self._plane.slopes().y))
         geometry = Geometry(starts, start_tilt_deg, tracking_target, axis_offsets_um)
-        self._belief = Belief(geometry, level_deg)
+        self._belief = Belief(geometry, level_deg, profile)
+        self._profile = profile
         self._start_tilt_deg = start_tilt_deg
         self._data_points = data_points
         self._level_deg, self._tracking_target = level_deg, tracking_target
@@ -72,6 +77,16 @@ class JointModel:
                 self._records[target, side] = TrackRecord(
                     start.shift_um, start_tilt_deg, start.n0_um, start.z0_um, ()
                 )
+
+    @property
+    def dropped_profile(self) -> str | None:
+        """Why the stage profile is not used any more, a sentence; None while it is, and where there was none."""
+        return self._belief.dropped_profile
+
+    @property
+    def contradicts_latest(self) -> bool:
+        """Whether the latest image does not fit the others: a false alignment, or a stage that has slipped."""
+        return self._belief.contradicts_latest
 
     def begin_tilt(self, tilt_deg: float, branch: Branch) -> None:
         """Begin a tilt: the stage's motion is unknown again, its statistics are known better."""
@@ -196,7 +211,7 @@ class JointModel:
         self._is_reshaped = False
         old = self._belief.geometry
         geometry = Geometry(old.starts, self._start_tilt_deg, self._tracking_target, old.axis_offsets_um)
-        self._belief = Belief(geometry, self._level_deg)
+        self._belief = Belief(geometry, self._level_deg, self._profile)
         for image in self._begun:
             self._belief.take(image._replace(rise_um=None))
 

@@ -4,6 +4,7 @@ The motion u(j) of one axis is a Gaussian process over the tilts visited, zero a
 
 smooth part   standard deviation A far from the start, correlated over some 45 and 18 degrees, common to the branches;
 branch part   the same with 0.4 A, each branch for itself;
+swing         correlated over some 9 degrees only, each branch for itself;
 jitter        sigma, drawn at each tilt, 1.5 sigma where the direction has just changed;
 walk          steps of 0.35 sigma along a branch, which stay;
 jump          of the whole second branch against the first, when the direction changes for the first time;
@@ -28,6 +29,9 @@ from pacetomo.joint.star import Floats
 SMOOTH = ((0.8, 45.0), (0.2, 18.0))
 """Shares of the variance and correlation lengths (degrees) of the smooth part."""
 
+SWING_DEG = 9.0
+"""Correlation length of the swing: displacements of real sessions go on for three or four steps of 3 degrees."""
+
 BRANCH_SHARE = 0.4
 WALK_SHARE = 0.35
 CREEP_SHARE = 0.4
@@ -40,10 +44,10 @@ SLIP_OF_ALL = 0.5
 """Share of a slip's variance that both branches have in common."""
 
 LOG_SPREAD = 0.7
-"""Standard deviation of the logarithm of A and sigma about their usual values."""
+"""Standard deviation of the logarithm of a scale about its usual value."""
 
 LADDER = 2.0**0.5
-"""Ratio of neighbouring values of A or sigma that are compared."""
+"""Ratio of neighbouring values of a scale that are compared."""
 
 
 class Stop(NamedTuple):
@@ -61,6 +65,17 @@ class Stop(NamedTuple):
     is_second: bool
 
 
+def stop_after(before: Sequence[Stop], phi_deg: float, side: int) -> Stop:
+    """Return what a visit of a tilt is after others."""
+    return Stop(
+        phi_deg,
+        side,
+        1 + sum(stop.side == side for stop in before),
+        bool(before) and before[-1].side != side,
+        bool(before) and before[0].side != side,
+    )
+
+
 class Slip(NamedTuple):
     """A lasting motion of the stage: from a stop on (number from 0), seen on a side or, with side 0, known of both."""
 
@@ -70,13 +85,18 @@ class Slip(NamedTuple):
 
 
 class Scales(NamedTuple):
-    """Scales of one axis' motion (µm): of the smooth part and of the jitter."""
+    """Scales of one axis' motion (µm): of the smooth part, the jitter, the swing, and the jump between branches."""
 
     smooth_um: float
     jitter_um: float
+    swing_um: float = 0.02
+    jump_um: float = JUMP_UM
 
 
-USUAL = {"x": Scales(0.20, 0.020), "y": Scales(0.25, 0.025), "z": Scales(0.20, 0.025)}
+ADAPTED = ("smooth_um", "jitter_um", "swing_um")
+"""Scales that a session shows by itself; there is one jump only."""
+
+USUAL = {"x": Scales(0.20, 0.015, 0.025), "y": Scales(0.25, 0.020, 0.05), "z": Scales(0.20, 0.020, 0.03)}
 """What stages usually do; the scales of a session are found from this by the evidence."""
 
 
@@ -95,14 +115,15 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
     same_side = side[:, None] == side[None, :]
     smooth = np.zeros((len(stops), len(stops)))
     for share, length_deg in SMOOTH:
-        alike = np.exp(-0.5 * ((phi[:, None] - phi[None, :]) / length_deg) ** 2)
-        to_start = np.exp(-0.5 * (phi / length_deg) ** 2)
+        alike, to_start = _alike(phi, length_deg)
         smooth += share * (alike - np.outer(to_start, to_start))
     covariance: Floats = scales.smooth_um**2 * smooth * (1.0 + BRANCH_SHARE**2 * same_side)
+    swing, to_start = _alike(phi, SWING_DEG)
+    covariance += scales.swing_um**2 * (swing - np.outer(to_start, to_start)) * same_side
     covariance += (
         (WALK_SHARE * scales.jitter_um) ** 2 * np.minimum(place[:, None], place[None, :]) * same_side
     )
-    covariance += max(JUMP_UM, 3 * scales.jitter_um) ** 2 * np.outer(second, second)
+    covariance += max(scales.jump_um, 3 * scales.jitter_um) ** 2 * np.outer(second, second)
     turned = np.array([CHANGE_FACTOR if stop.turned else 1.0 for stop in stops])
     covariance += np.diag((scales.jitter_um * turned) ** 2)
     for slip in slips:
@@ -111,6 +132,13 @@ def motion_covariance(stops: Sequence[Stop], slips: Sequence[Slip], scales: Scal
         covariance += share * slip.sigma_um**2 * np.outer(later, later)
         covariance += (1.0 - share) * slip.sigma_um**2 * np.outer(there, there)
     return covariance
+
+
+def _alike(phi_deg: Floats, length_deg: float) -> tuple[Floats, Floats]:
+    """Correlation of tilts with one another (n, n) and with the start (n,)."""
+    alike: Floats = np.exp(-0.5 * ((phi_deg[:, None] - phi_deg[None, :]) / length_deg) ** 2)
+    to_start: Floats = np.exp(-0.5 * (phi_deg / length_deg) ** 2)
+    return alike, to_start
 
 
 def moved_by(slip: Slip, stops: Sequence[Stop]) -> Floats:

@@ -32,11 +32,12 @@ def slips(belief: Belief) -> Iterator[Finding]:
     in_x = slice(X_SPREAD.size, None, X_PER_STOP)
     in_y = slice(YZ_SPREAD.size, None, YZ_PER_STOP)
     x_prior, yz_prior = motion.x_prior(), motion.yz_prior()
+    x_expected, yz_expected = motion.x_mean(), motion.yz_mean()
     for slip in motion.slips:
         if slip.side == 0 or slip.stop >= len(motion.stops):
             continue
-        x = _size(slip, belief, x_prior[in_x, in_x], in_x, stars.x)
-        y = _size(slip, belief, yz_prior[in_y, in_y], in_y, stars.yz)
+        x = _size(slip, belief, x_prior[in_x, in_x], in_x, stars.x, x_expected)
+        y = _size(slip, belief, yz_prior[in_y, in_y], in_y, stars.yz, yz_expected)
         length = math.hypot(x.value, y.value)
         spread = math.hypot(x.value * x.sigma, y.value * y.sigma) / max(length, 1e-9)
         size = Value(length, spread)
@@ -57,18 +58,20 @@ def slips(belief: Belief) -> Iterator[Finding]:
         )
 
 
-def _size(slip: Slip, belief: Belief, prior: Floats, places: slice, star: Star) -> Value:
+def _size(slip: Slip, belief: Belief, prior: Floats, places: slice, star: Star, expected: Floats) -> Value:
     """How far a slip has gone along one axis, given what is believed of the whole motion along it.
 
     Under the prior the slip s of variance v and the motion u of covariance K have the covariance ``v m``, m telling how
     much of it each stop shows. So s given u is ``w u`` with ``w = v K^-1 m`` and a rest of variance ``v - v m w``, and
     what is known of s is that with u as it is believed: mean M, covariance P give ``w M`` and ``v - v m w + w P w``.
+    What a stage profile expects (`expected`) is no part of u here.
     """
     moved, variance = moved_by(slip, belief.motion.stops), slip.sigma_um**2
     weights = variance * np.linalg.solve(prior, moved)
     rest = variance * (1.0 - float(moved @ weights))
     spread = float(weights @ star.covariance[places, places] @ weights)
-    return Value(float(weights @ star.mean[places]), math.sqrt(max(0.0, rest + spread)))
+    beyond = star.mean[places] - expected[places]
+    return Value(float(weights @ beyond), math.sqrt(max(0.0, rest + spread)))
 
 
 def scatter(belief: Belief) -> Iterator[Finding]:

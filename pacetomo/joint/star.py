@@ -9,7 +9,7 @@ shape. With ``g = H + G A_i`` and ``r = G S_i G' + R`` it tells of the common pa
 and changes its own ray by the gain ``k = S_i G' / r``: ``a += k (z - G a)``, ``A -= k g``, ``S -= k r k'``.
 
 What all measurements tell of c is kept as information, ``M = sum g' r^-1 g`` and ``b = sum g' r^-1 (z - G a)``. The
-prior K is not part of it, so it may be exchanged: ``P = (K^-1 + M)^-1``, mean ``P b``.
+prior N(mu, K) is not part of it, so it may be exchanged: with ``P = (K^-1 + M)^-1`` the mean is ``mu + P (b - M mu)``.
 """
 
 from __future__ import annotations
@@ -123,8 +123,11 @@ class Star:
         """Replace the own part of a target."""
         self._rays[target] = ray
 
-    def use_prior(self, prior: Floats) -> None:
-        """Exchange the prior, which may have grown by entries of which nothing has been measured yet."""
+    def use_prior(self, prior: Floats, mean: Floats | None = None) -> None:
+        """Exchange the prior, which may have grown by entries of which nothing has been measured yet.
+
+        `prior` is its covariance (n, n), `mean` (n,) its mean; None for 0.
+        """
         missing = prior.shape[0] - self._pull.size
         if missing:
             self._information = np.pad(self._information, (0, missing))
@@ -133,14 +136,22 @@ class Star:
         inner = cho_factor(np.eye(len(root)) + root.T @ self._information @ root, lower=True)
         half = solve_triangular(inner[0], root.T, lower=True)
         self.covariance = half.T @ half
-        self.mean = root @ cho_solve(inner, root.T @ self._pull)
+        about = np.zeros(len(root)) if mean is None else mean
+        self.mean = about + root @ cho_solve(inner, root.T @ (self._pull - self._information @ about))
 
-    def evidence(self, prior: Floats) -> float:
-        """Log-likelihood of all measurements under another prior, up to a constant."""
+    def evidence(self, prior: Floats, mean: Floats | None = None) -> float:
+        """Log-likelihood of all measurements under another prior, up to a constant.
+
+        Measurements have the likelihood ``exp(b' c - c' M c / 2)``; about mu this is ``exp(b' mu - mu' M mu / 2)``
+        times the same of ``c - mu`` with ``b - M mu`` for b.
+        """
         root = cholesky(prior, lower=True)
         inner = cholesky(np.eye(len(root)) + root.T @ self._information @ root, lower=True)
-        pulled = solve_triangular(inner, root.T @ self._pull, lower=True)
-        return float(0.5 * pulled @ pulled - np.log(np.diag(inner)).sum())
+        about = np.zeros(len(root)) if mean is None else mean
+        free = self._pull - self._information @ about
+        pulled = solve_triangular(inner, root.T @ free, lower=True)
+        at_mean = 0.5 * about @ (self._pull + free)
+        return float(0.5 * pulled @ pulled - np.log(np.diag(inner)).sum() + at_mean)
 
     def expect(self, target: int, row: Row) -> Expected:
         """Mean and covariance of rows of a target, without measurement noise."""

@@ -8,17 +8,19 @@ the tilt axis, Y across it) in the frame of the Record area; focus values are Se
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Protocol, Union
 
 from pacetomo.frames import ORIGIN, XY, Calibration, Matrix2
+from pacetomo.policies import Policies
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pacetomo.scope.facts import Facts
+    from pacetomo.scope.watchdog import Watchdog
 
 
 class Level(enum.Enum):
@@ -158,6 +160,9 @@ class Microscope(Protocol):
     def log_commands(self, path: Path | None) -> None:
         """Append every command from here on, with its answer, to a file; None to stop. Never fails."""
 
+    def watch_commands(self, watchdog: Watchdog | None) -> None:
+        """Have a watchdog look at each command from here on; None for no longer."""
+
     def show_progress(self, text: str) -> None:
         """Show a line that replaces the previous one."""
 
@@ -198,6 +203,18 @@ class Microscope(Protocol):
 
     def ask(self, question: str) -> bool | None:
         """What the operator answers, yes or no; None where nobody is there to answer (Acquire at Items)."""
+
+    def heed(self, policies: Policies, note: Callable[[str, str], None]) -> None:
+        """Be told how often to try what fails, and whom to tell of it: `note` gets a name and a text."""
+
+    def end_batch(self) -> None:
+        """Let no further item of the batch be acquired; nothing outside of Acquire at Items."""
+
+    def low_dose_change(self) -> str | None:
+        """What has become of low dose or of the Record magnification since `begin`, in words; None if nothing has."""
+
+    def restore_low_dose(self) -> None:
+        """Put back what `low_dose_change` tells of, as far as possible."""
 
     # stage
     def move_to_item(self, item: Item) -> None:
@@ -276,7 +293,8 @@ class Microscope(Protocol):
 
         `frame_name` is the base name of its frame file. An image of less than `floor_per_s` mean counts per second is
         not saved: its section is None, and it stays the present image until `save_section` or `set_aside`.
-        ImageNotSavedError when it was exposed and cannot be saved.
+        ImageNotSavedError when it was exposed and cannot be saved; NotExposedError when it provably was not exposed.
+        While the disk is full it is waited for room, the image kept meanwhile.
         """
 
     def present_image(self) -> PresentImage | None:
@@ -330,7 +348,10 @@ class Microscope(Protocol):
         """Close those of these stacks that a script which died has left open."""
 
     def open_series(self, path: Path) -> int:
-        """Make a stack current, creating it if it is not there; number of sections in it."""
+        """Make a stack current, creating it if it is not there; number of sections in it.
+
+        StackHeldError when it cannot be opened.
+        """
 
     def save_section(self) -> int:
         """Append the present image to the current stack; its section number from 0."""

@@ -9,8 +9,10 @@ from typing import Any
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import Matrix2
+from pacetomo.policies import Policies
 from pacetomo.scope.command_log import CommandLog
 from pacetomo.scope.protocol import Level
+from pacetomo.scope.watchdog import Watchdog
 
 _STYLES = {Level.DETAIL: (0, 1), Level.GOOD: (0, 3), Level.WARNING: (1, 6), Level.ERROR: (1, 2)}
 """Level -> style and colour of SetNextLogOutputStyle."""
@@ -30,7 +32,13 @@ class SerialEMCommands:
         self._has_styles: bool | None = None
         self._undos: dict[str, Callable[[], object]] = {}
         self._command_log: CommandLog | None = None
+        self._watchdog: Watchdog | None = None
         self._clock_read: tuple[float, float] | None = None
+        self._policies = Policies()
+        self._note: Callable[[str, str], None] = lambda _name, text: self.tell(text)
+
+    def heed(self, policies: Policies, note: Callable[[str, str], None]) -> None:
+        self._policies, self._note = policies, note
 
     def switch_off_message_boxes(self) -> None:
         """Let failing commands raise at once: otherwise they wait at a message box, all night."""
@@ -47,7 +55,18 @@ class SerialEMCommands:
             raise ScopeError(f"{doing}: SerialEM's {command} failed ({said or 'no reason given'})") from err
 
     def _call(self, command: str, arguments: tuple[float | int | str, ...]) -> Any:
-        """Run a command and, if wanted, log it; what it raises passes."""
+        """Run a command under the eyes of the watchdog, if there is one; what it raises passes."""
+        watchdog = self._watchdog
+        if watchdog is None:
+            return self._call_and_log(command, arguments)
+        watchdog.sent(command, arguments)
+        try:
+            return self._call_and_log(command, arguments)
+        finally:
+            watchdog.answered()
+
+    def _call_and_log(self, command: str, arguments: tuple[float | int | str, ...]) -> Any:
+        """Run a command and, if wanted, log it."""
         function = getattr(self._sem, command)
         log = self._command_log
         if log is None:
@@ -117,6 +136,18 @@ class SerialEMCommands:
         if self._command_log is not None:
             self._command_log.close()
         self._command_log = None if path is None else CommandLog(path)
+
+    def watch_commands(self, watchdog: Watchdog | None) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        self._watchdog = watchdog
+        if watchdog is not None:
+            watchdog.start()
+
+    def _note_exposure(self, seconds: float) -> None:
+        """Let the watchdog know how long exposures are."""
+        if self._watchdog is not None:
+            self._watchdog.exposure_s = max(self._watchdog.exposure_s, seconds)
 
     def save_log(self, path: Path) -> None:
         self._do("saving the log", "SaveLog", 1, str(path))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pacetomo.errors import ImageNotSavedError, ScopeError
+from pacetomo.errors import ImageNotSavedError, NotExposedError, ScopeError, StackHeldError
 from pacetomo.frames import ORIGIN, XY, Matrix2
+from pacetomo.room import FullDisk, is_full, lacking_room
 from pacetomo.scope.protocol import Area, Level, Missing, PresentImage, ShiftOrMissing, Shot
 from pacetomo.scope.serialem_imaging import LETTERS, SerialEMImaging
 
@@ -23,18 +24,15 @@ HOLE_BUFFER = "P"
 SAME_SCALE = 1.1
 """Images are of the same magnification when their unbinned pixels differ by no more than this factor."""
 
-OPEN_PAUSES_S = (2.0, 4.0, 8.0)
-"""Between attempts to open a stack, when nothing is exposed yet."""
-
-SAVE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
-"""Between attempts to save an exposed image: a scanner or a copy program lets go of a file within a minute."""
-
 MOST_OPEN_FILES = 100
 
 _LARGEST_DOSE_ACCOUNT = 250
 _METADATA = "paceImage"
 _IDENTITY = ("DateTime", "TiltAngle", "ImageShift", "ExposureTime", "StagePosition")
 """Metadata that no two images have in common: there is more than a second between two of them."""
+
+
+Result = TypeVar("Result")
 
 
 class SerialEMCamera(SerialEMImaging):
@@ -49,11 +47,14 @@ class SerialEMCamera(SerialEMImaging):
     # images
 
     def record_exposure_s(self) -> float:
-        return float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
+        seconds = float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
+        self._note_exposure(seconds)
+        return seconds
 
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         back = f"restoring the {area.value} exposure"
         if seconds is not None:
+            self._note_exposure(seconds)
             self._put_back(back, "RestoreCameraSet", LETTERS[area])
             self._do(f"setting the {area.value} exposure", "SetExposure", LETTERS[area], float(seconds))
         else:
@@ -90,8 +91,13 @@ class SerialEMCamera(SerialEMImaging):
         try:
             counts = float(self._do("reading the mean counts", "ReportMeanCounts", "A"))
             exposure_s = float(self._do("reading the exposure", "ImageProperties", "A")[3])
-        except ScopeError as err:
-            self.tell(f"Warning: {err}", Level.WARNING)
+        except (
+            ScopeError,
+            TypeError,
+            ValueError,
+            LookupError,
+        ) as err:  # nothing may keep it from being saved
+            self.tell(f"Warning: the brightness of the image is not known ({err})", Level.WARNING)
             return False
         return counts < floor_per_s * exposure_s
 
@@ -109,7 +115,44 @@ class SerialEMCamera(SerialEMImaging):
                 self.open_series(current)
 
     def _expose(self) -> None:
-        """Take an image in the area aimed at."""
+        """Take an image in the area aimed at; once more if the camera failed and has provably not exposed.
+
+        Raises
+        ------
+        NotExposedError
+            When it never did.
+        ImageNotSavedError
+            When nothing tells whether it did.
+        """
+        before = self.present_image()
+        for pause_s in (*self._policies.of("camera_refuses").pauses_s(), None):
+            try:
+                self._shoot()
+                return
+            except ScopeError as err:
+                trouble = err
+            now = self.present_image()
+            if before is None or now is None:
+                raise ImageNotSavedError(
+                    f"{trouble}; it is not known whether the image was exposed", self._spent()
+                ) from trouble
+            if now.identity != before.identity:
+                self.tell(f"Warning: {trouble}; but there is an image: it is saved", Level.WARNING)
+                return
+            if pause_s is None or self._stays_refused():
+                raise NotExposedError(str(trouble)) from trouble
+            self._note("retry", f"{trouble}; nothing was exposed: trying again in {pause_s:g} s")
+            self.wait(pause_s)
+
+    def _stays_refused(self) -> bool:
+        """Whether the camera fails for a reason that lasts: column valves that are closed, which others look after."""
+        try:
+            return bool(self._do("asking for the column valves", "ReportColumnOrGunValve") == 0)
+        except ScopeError:
+            # Columns without such valves cannot tell: then it is none of theirs.
+            return False
+
+    def _shoot(self) -> None:
         area = self._imaging.area
         if area is Area.VIEW:
             self._do("taking a view image", "V")
@@ -121,10 +164,10 @@ class SerialEMCamera(SerialEMImaging):
             self._do("taking a record image", "R")
 
     def _save_at_once(self) -> None:
-        """Save the image just exposed, whoever holds the file for a moment."""
-        for pause_s in (*SAVE_PAUSES_S, None):
+        """Save the image just exposed, whoever holds the file for a moment; on a full disk, once there is room."""
+        for pause_s in (*self._policies.of("file_held").pauses_s(), None):
             try:
-                self.save_section()
+                self._despite_full_disk(self._open_series, self.save_section)
                 return
             except ScopeError as err:
                 if pause_s is None:
@@ -136,11 +179,42 @@ class SerialEMCamera(SerialEMImaging):
             except ScopeError as err:
                 self.tell(f"Warning: {err}", Level.WARNING)
 
+    def _despite_full_disk(self, path: Path | None, action: Callable[[], Result]) -> Result:
+        """What an action that writes to a file returns, once there is room for it; other failures pass.
+
+        Raises
+        ------
+        AreaError
+            When there is no room for too long.
+        """
+        disk = FullDisk(self.wait, self._note, self._policies.of("disk_full"))
+        while True:
+            try:
+                result = action()
+            except ScopeError as err:
+                lacking = None if path is None else lacking_room(path.parent, self._image_bytes(path))
+                if lacking is None and not is_full(err):
+                    raise
+                reason = str(err)
+            else:
+                disk.over()
+                return result
+            disk.wait_once(reason)
+            while path is not None and lacking_room(path.parent, self._image_bytes(path)) is not None:
+                disk.wait_once(reason)
+
+    def _image_bytes(self, path: Path) -> int:
+        """Size of an image of a stack; 0 as long as there is none to tell."""
+        try:
+            return path.stat().st_size // self._sections if self._sections else 0
+        except OSError:  # held by another program, or not there yet
+            return 0
+
     def _spent(self) -> float:
         """Dose of an image that is not saved; 0 if that cannot be told, which must not hide that it was exposed."""
         try:
             return self._dose()
-        except ScopeError as err:
+        except (ScopeError, TypeError, ValueError) as err:
             self.tell(f"Warning: {err}", Level.WARNING)
             return 0.0
 
@@ -269,14 +343,20 @@ class SerialEMCamera(SerialEMImaging):
 
     def open_series(self, path: Path) -> int:
         doing = f"opening {path.name}"
-        exists = _is_stack(path)
-        for pause_s in (*OPEN_PAUSES_S, None):
+        self._sections = 0
+
+        def open_it() -> bool:
+            exists = _is_stack(path)
+            self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
+            return exists
+
+        for pause_s in (*self._policies.of("stack_held").pauses_s(), None):
             try:
-                self._do(doing, "OpenOldFile" if exists else "OpenNewFile", str(path))
+                exists = self._despite_full_disk(path, open_it)
                 break
-            except ScopeError:
+            except ScopeError as err:
                 if pause_s is None:
-                    raise
+                    raise StackHeldError(str(err)) from err
             self.wait(pause_s)
         self._open_series = path
         try:
@@ -308,7 +388,7 @@ class SerialEMCamera(SerialEMImaging):
     def annotate(self, entries: Mapping[str, str]) -> None:
         for key, value in entries.items():
             self._do("writing metadata", "AddToAutodoc", key, value)
-        self._do("writing metadata", "WriteAutodoc")
+        self._despite_full_disk(self._open_series, lambda: self._do("writing metadata", "WriteAutodoc"))
 
     def close_series(self) -> None:
         if self._open_series is not None:

@@ -34,6 +34,33 @@ class SerialEMImaging(SerialEMColumn):
         self._imaging = Imaging()
         self._tilted_beam = False
         self._magnified: tuple[str, int] | None = None
+        self._record_mag: int | None = None
+
+    # low dose
+
+    def low_dose_change(self) -> str | None:
+        if not self._do("asking for low dose", "ReportLowDose")[0]:
+            return "low dose is off"
+        self._go_to_record()
+        found = self._mag_index()
+        if self._record_mag is None or found == self._record_mag:
+            return None
+        return f"the magnification of Record has changed (index {self._record_mag} at the beginning, now {found})"
+
+    def restore_low_dose(self) -> None:
+        doing = "putting low dose back"
+        if not self._do(doing, "ReportLowDose")[0]:
+            self._do(doing, "SetLowDoseMode", 1)
+        self._go_to_record()
+        if self._record_mag is not None and self._mag_index() != self._record_mag:
+            # Only between these the area follows the column; the script's end brings back what was changed.
+            self._do(doing, "UpdateLowDoseParams", "R")
+            self._do(doing, "SetMagIndex", self._record_mag)
+
+    def _mag_index(self) -> int:
+        return int(self._do("reading the magnification", "ReportMagIndex")[0])
+
+    # going there
 
     def aim(
         self, shift_um: XY, focus_um: float, compensate_beam_tilt: bool, imaging: Imaging | None = None

@@ -55,7 +55,13 @@ class SerialEMScope(SerialEMFacts, SerialEMPixels, SerialEMCtf, SerialEMUpkeep, 
             raise ScopeError(
                 "the Navigator is not open: open it and select the item of the area's first target"
             )
-        index, x_um, y_um, _z, _type = self._do("reading the Navigator item", "ReportNavItem")
+        try:
+            index, x_um, y_um, _z, _type = self._do("reading the Navigator item", "ReportNavItem")
+        except ScopeError as err:
+            raise ScopeError(
+                f"there is no Navigator item to acquire: it is gone, or none is selected ({err}); select the item of "
+                "the area's first target"
+            ) from err
         label = str(self._do("reading the item's label", "GetVariable", "navLabel"))
         note = str(self._do("reading the item's note", "GetVariable", "navNote"))
         return Item(int(index), label, note, XY(x_um, y_um))
@@ -83,6 +89,10 @@ class SerialEMScope(SerialEMFacts, SerialEMPixels, SerialEMCtf, SerialEMUpkeep, 
         finally:
             self.switch_off_message_boxes()
 
+    def end_batch(self) -> None:
+        if self._do("asking for Acquire at Items", "ReportIfNavAcquiring")[0]:
+            self._do("ending Acquire at Items", "EndAcquireAtItems", 1)
+
     # beginning and end
 
     def begin(self, image_shift_limit_um: float) -> None:
@@ -102,6 +112,7 @@ class SerialEMScope(SerialEMFacts, SerialEMPixels, SerialEMCtf, SerialEMUpkeep, 
         wanted_um = float(self._do("reading the target defocus", "ReportTargetDefocus"))
         self._put_back("restoring the target defocus", "SetTargetDefocus", wanted_um)
         self._put_back("restoring the focus", "SetDefocus", self.focus_um())
+        self._record_mag = self._mag_index()
         found_is = self._do("reading the image shift", "ReportImageShift")[:2]
         self._put_back("restoring the image shift", "SetImageShift", *map(float, found_is))
         self._undo_at_end("record", self._go_to_record)  # focus and image shift were read there

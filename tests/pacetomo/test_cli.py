@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from pacetomo.cli import main
+from pacetomo.files.stage_profile import read_profile
 from pacetomo.rehearse import EXAMPLES
 from pacetomo.scripts import script_path
 from pacetomo.settings_table import SETTING_ROWS
@@ -50,7 +51,7 @@ def test_plan_prints_every_tilt(capsys, lamella):
 def test_settings_are_printed_with_their_origin(capsys, lamella):
     _, out, _ = run(capsys, "plan", lamella, "--settings", "--set", "step=6")
     rows = [re.split(r" {2,}", line) for line in out.splitlines()]
-    origin = {row[0].split(" = ")[0]: row[1] for row in rows}
+    origin = {row[0].split(" =")[0]: row[1] for row in rows}
     assert set(origin) == set(SETTING_ROWS) and all(SETTING_ROWS[name].help for name in origin)
     assert "tilts in a row on one side" in out and "(1 to 1000 tilts)" in out
     assert origin["pretilt"] == "target file lamella_tgts.txt, line 5"
@@ -110,3 +111,37 @@ def test_a_mistake_is_one_sentence_status_1_and_nothing_written(capsys, tmp_path
 def test_a_folder_with_files_is_refused(capsys, tmp_path, lamella):
     status, _, err = run(capsys, "rehearse", "--out", tmp_path)
     assert status == 1 and "has files in it" in err
+
+
+def test_learning_a_profile_says_how_much_and_keeps_the_one_before(capsys, tmp_path, samples):
+    mdocs = [
+        samples / "mdoc" / name for name in ("aretomo3_L1_ts_001.mrc.mdoc", "murfey_chrom_07_ts_010.mdoc")
+    ]
+    path = tmp_path / "stage.json"
+    path.write_text("mine")
+    status, out, err = run(capsys, "replay", *mdocs, "--learn", path)
+    assert status == 0
+    assert "learnt from 2 sessions, 41 images" in out and "without a profile" in out and "stage.json~1" in out
+    assert "aretomo3_L1_ts_001.mrc.mdoc: 9 images are not used" in err and "the same stage?" in err
+    assert (tmp_path / "stage.json~1").read_text() == "mine" and read_profile(path).habits
+
+
+def test_a_profile_of_too_little_is_refused_and_not_written(capsys, tmp_path, samples):
+    path = tmp_path / "stage.json"
+    status, out, err = run(
+        capsys, "replay", samples / "mdoc" / "murfey_chrom_07_ts_010.mdoc", "--learn", path
+    )
+    assert status == 1 and out == "" and "2 sessions" in err
+    status, _, err = run(capsys, "replay", samples / "mdoc" / "cryocat_017.mdoc", "--learn", path)
+    assert status == 1 and "SpecimenShift" in err
+    assert not path.exists()
+
+
+def test_several_files_are_replayed_one_after_the_other(capsys, samples):
+    mdocs = [
+        samples / "mdoc" / name for name in ("aretomo3_L1_ts_001.mrc.mdoc", "murfey_chrom_07_ts_010.mdoc")
+    ]
+    status, out, _ = run(capsys, "replay", *mdocs)
+    assert status == 0 and out.count("tracker joint") == 2 and out.count("median error") == 2
+    assert "not believed: +35.99°" in out
+    assert run(capsys, "replay", mdocs[1], "--tracker", "single")[1].count("tracker single") == 1

@@ -277,7 +277,7 @@ class Expecting(SingleTargetModel):
 
 
 def test_a_target_is_looked_for_where_the_model_expects_it(scope, monkeypatch):
-    def expecting(job, starts, start_tilt_deg):
+    def expecting(job, starts, start_tilt_deg, profile=None):
         return Expecting(starts, start_tilt_deg)
 
     monkeypatch.setattr(acquire_module, "make_model", expecting)

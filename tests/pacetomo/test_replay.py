@@ -1,11 +1,14 @@
 import math
+from statistics import median
 
 import pytest
 
 from pacetomo.errors import MetadataError
+from pacetomo.frames import XY
 from pacetomo.geometry import seen_y_um
-from pacetomo.replay import replay_file
-from pacetomo.schemes import DoseSymmetric
+from pacetomo.past_series import Recorded, read_recorded
+from pacetomo.replay import replay_file, replay_joint
+from pacetomo.schemes import Branch, DoseSymmetric
 
 HEAD = "PixelSpacing = 2\nImageFile = a_ts_001.mrc\nImageSize = 10 10\nDataMode = 1\n"
 
@@ -39,8 +42,8 @@ def test_a_wrong_sign_of_height_shows(tmp_path):
 
 def test_table_names_every_tilt(tmp_path):
     table = replay_file(write(tmp_path / "a.mdoc", exact_series(4.0, 0.7)), n0_um=4.0).table()
-    assert table.splitlines()[0] == "a.mdoc: 21 images, n0 = 4.00 µm"
-    assert len(table.splitlines()) == 23 and "-30.00°" in table
+    assert table.splitlines()[0] == "a.mdoc: 21 images, n0 = 4.00 µm, tracker single"
+    assert len(table.splitlines()) == 24 and "-30.00°" in table
 
 
 @pytest.mark.parametrize(
@@ -90,3 +93,53 @@ def test_metadata_sorted_by_tilt_replays_in_order_of_acquisition(tmp_path):
     as_taken = replay_file(path)
     assert sort_metadata(path).changed
     assert replay_file(path).rows == as_taken.rows and as_taken.rows[0].recorded.tilt_deg == 0
+
+
+def errors_nm(path, tracker, below_deg):
+    rows = replay_file(path, tracker=tracker).rows[1:]
+    return [row.error_nm.length for row in rows if row.recorded.tilt_deg < below_deg]
+
+
+@pytest.mark.parametrize(
+    ("name", "below_deg"),
+    [
+        ("aretomo3_L1_ts_001.mrc.mdoc", 90),
+        ("aretomo3_L1_ts_001.mrc.mdoc", 33),
+        ("murfey_chrom_07_ts_010.mdoc", 90),
+    ],
+    ids=["with its failure", "before it", "short"],
+)
+def test_the_joint_model_predicts_real_sessions_better(samples, name, below_deg):
+    """Each tilt from those before it, although the other model is told n0 from the whole series."""
+    joint, single = (
+        median(errors_nm(samples / "mdoc" / name, each, below_deg)) for each in ("joint", "single")
+    )
+    assert joint < 0.85 * single
+
+
+def test_the_real_failure_is_recognised_before_it_runs_away(samples):
+    replay = replay_file(samples / "mdoc" / "aretomo3_L1_ts_001.mrc.mdoc", tracker="joint")
+    assert 32 < replay.doubted[0].recorded.tilt_deg < 40
+    assert all(row.recorded.branch.value == "up" for row in replay.doubted)
+    assert "goes dark" in replay.doubted[0].doubt
+    assert "not believed: +35.99°" in replay.table() and "after the end of the branch" in replay.table()
+    assert not replay_file(samples / "mdoc" / "murfey_chrom_07_ts_010.mdoc", tracker="joint").doubted
+
+
+def test_the_joint_model_does_not_know_the_future(samples):
+    recorded = read_recorded(samples / "mdoc" / "murfey_chrom_07_ts_010.mdoc")
+    whole, part = replay_joint("a", recorded).rows, replay_joint("a", recorded[:6]).rows
+    assert [row.expected_um for row in whole[:6]] == [row.expected_um for row in part]
+
+
+def test_a_jump_contradicts_without_any_counts(tmp_path):
+    rows = [(t, x, y + (0.8 if t > 20 else 0.0), z) for t, x, y, z in exact_series(4.0, 0.1)]
+    replay = replay_file(write(tmp_path / "a.mdoc", rows), tracker="joint")
+    assert replay.doubted[0].recorded.tilt_deg == 21.0 and "contradicts" in replay.doubted[0].doubt
+    assert not replay_file(write(tmp_path / "b.mdoc", exact_series(4.0, 0.1)), tracker="joint").doubted
+
+
+def test_a_start_tilt_is_taken_into_account():
+    seen = Recorded(20.0, Branch.START, XY(0.0, seen_y_um(3.0, 0.5, 20.0)), 0.5)
+    assert seen.as_start().n0_um == pytest.approx(3.0)
+    assert seen.as_start(1.0).n0_um == 1.0

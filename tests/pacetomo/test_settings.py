@@ -138,7 +138,7 @@ def test_every_setting_explains_itself():
                 row.name
             )
         if row.kind is str:
-            assert row.default in row.choices, row.name
+            assert row.choices is None or row.default in row.choices, row.name
         assert row.allowed, row.name
     assert [row.name for row in describe_settings()] == [item.name for item in fields(Settings)]
 
@@ -359,6 +359,24 @@ def test_assignments_without_name_or_value_are_refused(text):
         parse_assignment(text)
 
 
+@pytest.mark.parametrize("name", ["krios stage.json", "D:/profiles/krios=2.json", ""])
+def test_free_text_is_any_line(name):
+    resolved = resolve_settings(script(stageProfile=f" {name} "))
+    assert resolved.settings.stageProfile == name
+    text = dict(line.split(" = ", 1) for line in format_settings(resolved).splitlines())["stageProfile"]
+    assert parse_setting_text("stageProfile", text) == name
+
+
+@pytest.mark.parametrize("value", [3, None, True, "two\nlines", ["a"]])
+def test_what_is_no_line_of_text_is_refused(value):
+    assert "stageProfile" in refusal(script(stageProfile=value))
+
+
+def test_a_profile_to_be_updated_needs_a_name():
+    assert "stageProfile is empty" in refusal(script(updateProfile=True))
+    assert resolve_settings(script(updateProfile=True, stageProfile="a.json")).settings.updateProfile
+
+
 @pytest.mark.parametrize("name", [row.name for row in describe_settings()])
 def test_the_settings_file_reads_back(name):
     text = format_settings(resolve_settings(), "2026-08-15 12:30:01")
@@ -405,3 +423,18 @@ def test_any_values_are_settings_or_an_error(values):
     else:
         assert set(values) <= {item.name for item in fields(Settings)}
         assert settings.minTilt <= settings.startTilt <= settings.maxTilt
+
+
+@pytest.mark.parametrize("value", ["mail -s hangs me@site", "", "C:/tools/mail.exe --to=me"])
+def test_a_command_line_is_any_line_of_text(value):
+    resolved = resolve_settings(SettingsLayer("script", {"watchdogCommand": f" {value} "}))
+    assert resolved.settings.watchdogCommand == value
+    text = dict(line.split(" = ", 1) for line in format_settings(resolved).splitlines())["watchdogCommand"]
+    assert parse_setting_text("watchdogCommand", text) == value
+
+
+def test_a_target_file_starts_no_commands():
+    """Other programs write them, and what a shell is given is for the facility and its script to say."""
+    layer = SettingsLayer("target file a_tgts.txt", {"watchdogCommand": "format c:"}, lenient=True)
+    resolved = resolve_settings(SettingsLayer("script", {"watchdogCommand": "mail"}), layer)
+    assert resolved.settings.watchdogCommand == "mail" and "has no effect" in resolved.warnings[0]

@@ -6,10 +6,13 @@ from fake_scope import FakeScope, Stop
 from pacetomo.errors import AreaError, ScopeError
 from pacetomo.frames import XY
 from pacetomo.notes import Notes
+from pacetomo.policies import Policies
 from pacetomo.settings_table import Settings
-from pacetomo.upkeep import DEWAR_SETTLE_S, LONGEST_FILL_S, MOST_FAILURES, Upkeep
+from pacetomo.upkeep import DEWAR_SETTLE_S, Upkeep
 
 PLACE = XY(3.0, -1.0)
+LONGEST_FILL_S = Policies().of("dewars").patience_s
+MOST_FAILURES = Policies().of("equipment").limit
 
 
 class Journal:

@@ -43,7 +43,7 @@ def run(watch, counts=lambda tilt: 100.0, residual=lambda tilt: XY(0.01, 0.02), 
             )
             verdict = watch.judge(look)
             if verdict is not None:
-                ended[target, stop.branch] = (stop.tilt_deg, verdict)
+                ended[target, stop.branch] = (stop.tilt_deg, verdict.text)
     return ended
 
 
@@ -112,9 +112,9 @@ def test_a_weaker_beam_is_not_held_against_the_targets():
 
 def test_the_limit_of_the_settings_holds_from_the_first_image_on():
     watch = Watch(50.0)
-    assert "is dark" in watch.judge(Look(1, Branch.START, 0.0, shot(45.0), None, False))
+    assert "is dark" in watch.judge(Look(1, Branch.START, 0.0, shot(45.0), None, False)).text
     assert watch.judge(Look(2, Branch.START, 0.0, shot(55.0), None, False)) is None
-    assert "is dark" in watch.judge(Look(2, Branch.UP, 3.0, shot(90.0, 2.0), XY(0, 0)))
+    assert "is dark" in watch.judge(Look(2, Branch.UP, 3.0, shot(90.0, 2.0), XY(0, 0))).text
 
 
 def test_an_image_of_which_nothing_is_known_says_nothing():
@@ -253,4 +253,4 @@ def test_the_black_last_image_of_a_real_series_is_all_that_is_found_in_it(sample
     assert judged(images[:-2] + images[-1:]) == {}
     ended = judged(images)
     assert list(ended) == [Branch.DOWN]
-    assert ended[Branch.DOWN][0] == pytest.approx(-60, abs=0.1) and "black" in ended[Branch.DOWN][1]
+    assert ended[Branch.DOWN][0] == pytest.approx(-60, abs=0.1) and "black" in ended[Branch.DOWN][1].text

@@ -186,7 +186,10 @@ def test_a_wrong_pretilt_is_found_for_all_targets_at_once():
 
 
 def quiet():
-    return {axis: scales._replace(smooth_um=0.02, jitter_um=0.004) for axis, scales in USUAL.items()}
+    return {
+        axis: scales._replace(smooth_um=0.02, jitter_um=0.004, swing_um=0.003)
+        for axis, scales in USUAL.items()
+    }
 
 
 @pytest.mark.parametrize("axis_um", [-1.0, 1.0])

@@ -60,6 +60,25 @@ def test_branches_share_only_the_common_part():
     )
 
 
+def test_the_swing_belongs_to_a_branch_and_is_forgotten_soon():
+    with_it, without = (
+        motion_covariance(stops_of(6.0, 9.0, 45.0, -6.0), [], SCALES._replace(swing_um=swing))
+        for swing in (0.1, 0.0)
+    )
+    added = (with_it - without) / 0.1**2
+    assert added[2, 2] == pytest.approx(1.0, abs=1e-6)
+    assert added[0, 1] / math.sqrt(added[0, 0] * added[1, 1]) > 0.9
+    assert abs(added[0, 2]) < 0.01
+    assert added[0, 3] == 0.0
+
+
+def test_a_known_jump_is_a_smaller_one():
+    small = motion_covariance(stops_of(3.0, -3.0), [], SCALES._replace(jump_um=0.1, jitter_um=0.001))
+    usual = motion_covariance(stops_of(3.0, -3.0), [], SCALES._replace(jitter_um=0.001))
+    assert usual[1, 1] - small[1, 1] == pytest.approx(JUMP_UM**2 - 0.1**2)
+    assert usual[0, 0] == small[0, 0]
+
+
 def test_a_slip_moves_what_comes_after_it_half_of_it_on_its_side_only():
     stops = stops_of(3.0, 6.0, -3.0, 9.0, -6.0)
     added = motion_covariance(stops, [Slip(1, 1, 0.5)], SCALES) - motion_covariance(stops, [], SCALES)

@@ -15,6 +15,7 @@ class Dense:
 
     def __init__(self, prior, spreads):
         size = COMMON + OWN * TARGETS
+        self.mean = np.zeros(size)
         self.prior = np.zeros((size, size))
         self.prior[:COMMON, :COMMON] = prior
         for n, spread in enumerate(spreads):
@@ -44,11 +45,11 @@ class Dense:
     def posterior(self):
         rows, measured, noise = self._all()
         gain = self.prior @ rows.T @ np.linalg.inv(rows @ self.prior @ rows.T + noise)
-        return gain @ measured, self.prior - gain @ rows @ self.prior
+        return self.mean + gain @ (measured - rows @ self.mean), self.prior - gain @ rows @ self.prior
 
     def log_likelihood(self):
         rows, measured, noise = self._all()
-        return multivariate_normal(cov=rows @ self.prior @ rows.T + noise).logpdf(measured)
+        return multivariate_normal(rows @ self.mean, rows @ self.prior @ rows.T + noise).logpdf(measured)
 
 
 def spread_of(rng, size):
@@ -86,9 +87,9 @@ def test_it_is_the_plain_gaussian_posterior(seed):
 @given(seed=seeds)
 def test_the_prior_may_be_exchanged_afterwards(seed):
     rng, star, dense = both(seed)
-    other = spread_of(rng, COMMON)
-    star.use_prior(other)
-    dense.prior[:COMMON, :COMMON] = other
+    other, about = spread_of(rng, COMMON), rng.normal(size=COMMON)
+    star.use_prior(other, about)
+    dense.prior[:COMMON, :COMMON], dense.mean[:COMMON] = other, about
     mean, covariance = dense.posterior()
     assert star.mean == pytest.approx(mean[:COMMON], abs=1e-7)
     assert star.covariance == pytest.approx(covariance[:COMMON, :COMMON], abs=1e-7)
@@ -99,11 +100,32 @@ def test_the_evidence_compares_priors(seed):
     rng, star, dense = both(seed)
     scores, true = [], []
     for _ in range(2):
-        prior = spread_of(rng, COMMON)
-        scores.append(star.evidence(prior))
-        dense.prior[:COMMON, :COMMON] = prior
+        prior, about = spread_of(rng, COMMON), rng.normal(size=COMMON)
+        scores.append(star.evidence(prior, about))
+        dense.prior[:COMMON, :COMMON], dense.mean[:COMMON] = prior, about
         true.append(dense.log_likelihood())
     assert scores[1] - scores[0] == pytest.approx(true[1] - true[0], abs=1e-6)
+
+
+def test_without_a_mean_the_prior_is_about_zero():
+    rng, star, _ = both(4)
+    prior = spread_of(rng, COMMON)
+    assert star.evidence(prior) == star.evidence(prior, np.zeros(COMMON))
+    twin = star.copy()
+    star.use_prior(prior)
+    twin.use_prior(prior, np.zeros(COMMON))
+    assert (star.mean == twin.mean).all()
+
+
+def test_learning_goes_on_from_a_prior_with_a_mean():
+    rng, star, dense = both(8)
+    prior, about = spread_of(rng, COMMON), rng.normal(size=COMMON)
+    star.use_prior(prior, about)
+    dense.prior[:COMMON, :COMMON], dense.mean[:COMMON] = prior, about
+    row, noise = Row(rng.normal(size=(1, COMMON)), rng.normal(size=(1, OWN))), np.array([[0.3]])
+    star.update(1, row, np.array([0.7]), noise)
+    dense.add(1, row, np.array([0.7]), noise)
+    assert star.mean == pytest.approx(dense.posterior()[0][:COMMON], abs=1e-9)
 
 
 def test_the_common_part_may_grow():

@@ -152,6 +152,7 @@ def test_beam_tilt_is_put_back_even_when_the_camera_fails():
         ReportDefocus=0.0,
         ReportTargetDefocus=-4.0,
         ReportTiltAngle=0.0,
+        ReportMagIndex=(30.0, 0.0),
         SpecimenToISMatrix=IDENTITY,
         SetImageShift=0.0,
         IsVersionAtLeast=1.0,
@@ -163,7 +164,8 @@ def test_beam_tilt_is_put_back_even_when_the_camera_fails():
     scope.aim(XY(1.0, 0.0), -5.0, True)
     with pytest.raises(ScopeError, match="record image"):
         scope.record("a_ts_001")
-    assert [call[0] for call in sem.calls][-3:] == ["AdjustBeamTiltforIS", "R", "RestoreBeamTilt"]
+    done = [call[0] for call in sem.calls if call[0] in ("AdjustBeamTiltforIS", "R", "RestoreBeamTilt")]
+    assert done == ["AdjustBeamTiltforIS", "R", "R", "R", "RestoreBeamTilt"]
 
 
 IMAGE = {
@@ -295,6 +297,7 @@ def test_the_limit_of_the_settings_holds_to_the_micrometre():
         ReportDefocus=0.0,
         ReportTargetDefocus=0.0,
         ReportTiltAngle=0.0,
+        ReportMagIndex=(30.0, 0.0),
         IsVersionAtLeast=1.0,
         ReportImageShift=(0.0, 0.0),
         SpecimenToISMatrix=IDENTITY,
@@ -347,6 +350,7 @@ def found_in_view(shift_limit_um):
         ReportDefocus=-0.4,
         ReportTargetDefocus=-4.0,
         ReportTiltAngle=2.0,
+        ReportMagIndex=(30.0, 0.0),
         IsVersionAtLeast=1.0,
         ReportImageShift=(1.5, -0.5),
     )
