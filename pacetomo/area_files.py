@@ -80,7 +80,7 @@ class AreaFiles:
 
     def memory(self, number: int) -> Path:
         """What the tracking model of a run was told."""
-        return self.folder / f"{self.target_file.stem}_run{number:02d}_model.jsonl"
+        return self.folder / f"{self.target_file.stem}_run{number:02d}_model.txt"
 
     def command_log(self, number: int) -> Path:
         """Commands sent to the microscope in a run, for finding out what went wrong."""

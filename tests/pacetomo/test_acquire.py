@@ -142,14 +142,15 @@ def test_the_run_file_is_complete_after_each_exposure_and_clean_at_the_end(scope
     real = scope.open_series
 
     def spy(path):
-        if (scope.folder_path / "area_tgts_run01.txt").exists():  # made with the first image
+        if (scope.folder_path / "area_tgts_run01.txt").exists():  # made when all targets are found
             seen.append(read_run(scope.folder_path / "area_tgts_run01.txt").state)
         return real(path)
 
     monkeypatch.setattr(scope, "open_series", spy)
     acquire(scope)
-    assert [sum(t.sections for t in state.targets) for state in seen] == list(range(1, 15))
-    seen = [None, *seen]
+    # There is something to go on with before the first image already.
+    assert [sum(t.sections for t in state.targets) for state in seen] == list(range(15))
+    assert not seen[0].is_finished
     assert seen[4].position == (1, 0)
     assert seen[7].numbered(2).up.dose_e_per_a2 == pytest.approx(6.0)
     assert read_run(scope.folder_path / "area_tgts_run01.txt").state.is_finished
@@ -457,12 +458,15 @@ def test_a_refused_area_leaves_the_microscope_as_it_was(scope):
     )
 
 
-def test_a_second_start_spends_no_dose(scope):
+@pytest.mark.parametrize("answer", [None, True])
+def test_a_second_start_spends_no_dose(scope, answer):
+    """Neither at Acquire at Items, where nobody answers, nor where the operator leaves the area as it is."""
     acquire(scope)
-    taken = sum(map(len, scope.sections.values()))
-    with pytest.raises(PlanError, match="twice"):
-        acquire(scope)
-    assert sum(map(len, scope.sections.values())) == taken
+    exposed = scope.exposed
+    scope.fail["ask", None, None] = answer
+    acquire(scope)
+    assert scope.exposed == exposed
+    assert any("nothing is exposed" in text for text in scope.told)
 
 
 def test_existing_images_are_kept(scope):

@@ -155,7 +155,7 @@ def other_json(path):
 
 @pytest.mark.parametrize(
     "pattern",
-    ["*_tgts.txt", "*_run01.txt", "*_run01.jsonl", "*_model.jsonl", "*_ts_002.mrc", "*_ts_002.mrc.mdoc"],
+    ["*_tgts.txt", "*_run01.txt", "*_run01.jsonl", "*_model.txt", "*_ts_002.mrc", "*_ts_002.mrc.mdoc"],
 )
 @pytest.mark.parametrize("damage", [empty, halve, noise, other_json])
 def test_damaged_files_are_a_sentence_and_never_a_traceback(left_behind, tmp_path, pattern, damage, capsys):
