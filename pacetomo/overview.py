@@ -28,8 +28,11 @@ from pacetomo.scope.protocol import Area, Imaging, Microscope, Missing
 from pacetomo.taking import Taking
 from pacetomo.tracking import Sight, TrackingModel
 
-REACH_SHARE = 0.35
+REACH_SHARE = 0.5
 """Share of the image's shorter side by which a target may be off and its alignment is still sure."""
+
+SURPRISE = 3.0
+"""Standard deviations beyond which a place found in View is looked at twice."""
 
 VIEW_SIGMA_UM = 0.03
 VIEW_SCALE_ERROR = 0.03
@@ -158,7 +161,7 @@ class Overview:
             Section of the tracking target to compare with, and where the target was seen in it from its centre (µm).
         """
         off_um, sigma_um = XY(0.0, 0.0), MOVED_SIGMA_UM if is_moved else STAYED_SIGMA_UM
-        seen = self._off_in_view(exposure, tilt_deg) if self._kept else None
+        seen = self._surely_off_in_view(exposure, tilt_deg) if self._kept else None
         self.save()
         if seen is not None:
             _, off_um, sigma_um = seen
@@ -255,7 +258,7 @@ class Overview:
         """Find the tracking target in View and tell the model; how far off its aim it is."""
         if not self._kept:
             return None
-        found = self._off_in_view(exposure, tilt_deg)
+        found = self._surely_off_in_view(exposure, tilt_deg)
         if found is None:
             return None
         aimed_um, off_um, sigma_um = found
@@ -277,6 +280,30 @@ class Overview:
             off_nm=[1000 * off_um.x, 1000 * off_um.y],
         )
         return off_um
+
+    def _surely_off_in_view(self, exposure: Exposure, tilt_deg: float) -> tuple[XY, XY, float] | None:
+        """As `_off_in_view`; what would surprise the model must be seen in two images alike.
+
+        A View image has few electrons, and now and then the highest peak is a false one. Two of them do not agree.
+        """
+        first = self._off_in_view(exposure, tilt_deg)
+        if first is None:
+            return None
+        expected = self._model.aim(self._own, tilt_deg, exposure.branch).sigma_um
+        if first[1].length <= SURPRISE * (expected.length + first[2]):
+            return first
+        second = self._off_in_view(exposure, tilt_deg)
+        if second is None:
+            return None
+        apart_um = second[1].minus(first[1]).length
+        if apart_um <= SURPRISE * math.hypot(first[2], second[2]):
+            return second
+        self._unsaved = None
+        self._books.warn(
+            f"two View images do not agree on where the targets are ({apart_um:.2f} µm apart): neither is believed",
+            exposure,
+        )
+        return None
 
     def _off_in_view(self, exposure: Exposure, tilt_deg: float) -> tuple[XY, XY, float] | None:
         """Take a View image: where it was aimed, how far off the target is seen in it, and how well that is known."""

@@ -94,7 +94,7 @@ def test_a_bent_sample_is_followed_where_there_are_fits_enough(tmp_path):
     for threshold in (9, 1000):
         folder = tmp_path / str(threshold)
         folder.mkdir()
-        settings = {"pretilt": 10, "rotation": 0, "refineGeo": True, "parabolTh": threshold}
+        settings = {"pretilt": 10, "rotation": 0, "refineGeo": True, "parabolTh": threshold, "tracker": "single"}
         acquire_on(folder, bent, targets=10, seed=4, **settings, **SHORT)
         assert step(folder, "refine_geo")["paraboloid"] is (threshold == 9)
         spread[threshold] = np.std([off_um(folder, number).mean() for number in range(1, 11)])
@@ -166,8 +166,11 @@ AXIS_OFF = replace(IDEAL, tilt_axis_offset_um=1.5, measured_axis_offset_um=0.0)
         ({"offTargetAF": "tilt", "offTargetAFX": -5, "offTargetAFY": 6}, 0.4),
     ],
 )
-def test_autofocus_during_the_series_keeps_the_focus(tmp_path, settings, limit_um):
+@pytest.mark.parametrize("tracker", ["single", "joint"])
+def test_autofocus_during_the_series_keeps_the_focus(tmp_path, settings, limit_um, tracker):
+    """Where no image tells its defocus: the joint tracker learns the axis from autofocus alone."""
     wide = {"minTilt": -24, "maxTilt": 24, "pretilt": 15, "rotation": 20, "targets": 3}
+    wide.update(tracker=tracker, doCtfPlotter=False)
     for name, given in (("with", settings), ("without", {})):
         (tmp_path / name).mkdir()
         acquire_on(tmp_path / name, SAMPLE, stage=AXIS_OFF, **wide, **given)

@@ -243,3 +243,23 @@ def test_two_rehearsals_in_one_folder_at_a_time(tmp_path, own_script):
             continue_rehearsal(tmp_path / "r", record, print)
         holder.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
     assert continue_rehearsal(tmp_path / "r", record, print).error is None
+
+
+@pytest.mark.slow
+def test_everything_killed_and_the_acquisition_finished_all_the_same(tmp_path, capsys):
+    folder = tmp_path / "r"
+
+    def tenth_image(truth):
+        return sum('"saved"' in line and "_ts_" in line for line in truth.splitlines()) >= 10
+
+    options = ("--fidelity", "kinematic", "--targets", "2", "--set", "minTilt=-6", "--set", "maxTilt=24")
+    kill_rehearsal(folder, *options, when=tenth_image)
+    assert cli.main(["rehearse", "--out", str(folder)]) == 0
+    assert "Going on with the rehearsal" in capsys.readouterr().out
+    saved = [line for line in truth_of(folder) if line["event"] == "saved"]
+    for number in (1, 2):
+        mine = [line for line in saved if line["file"].endswith(f"_ts_{number:03d}.mrc")]
+        assert [line["section"] for line in mine] == list(range(11))
+        assert sorted(round(line["tilt_nominal_deg"]) for line in mine) == list(range(-6, 25, 3))
+        assert section_count(next(folder.glob(f"*_ts_{number:03d}.mrc"))) == 11
+    assert cli.main(["status", str(folder)]) == 0

@@ -61,7 +61,7 @@ def test_focus_follows_the_tilt_axis_offset(tmp_path, offset_um):
         folder = tmp_path / str(sign)
         folder.mkdir()
         stage = replace(IDEAL, tilt_axis_offset_um=offset_um, measured_axis_offset_um=sign * offset_um)
-        acquire_on(folder, HoleySpec(pretilt_deg=0.0, **FLAT), stage, pretilt=0)
+        acquire_on(folder, HoleySpec(pretilt_deg=0.0, **FLAT), stage, pretilt=0, tracker="single")
         spread[sign] = np.ptp([s["defocus_um"] for s in saved(folder, 1)])
     assert spread[1] < 0.4
     assert spread[-1] > 2.0
@@ -146,7 +146,9 @@ def check_session(outcome, targets, complete=True):
         if complete:
             assert tilts == pytest.approx(job_tilts, abs=0.15)
         doses = [image.need_float("PriorRecordDose") for image in images]
-        assert doses == pytest.approx([spent[number] + 3.0 * n for n in range(len(images))], abs=0.01)
+        for n, dose in enumerate(doses):  # beside it only looks in View, which cost a thirtieth of an image each
+            least = spent[number] + 3.0 * n
+            assert least - 0.01 <= dose <= 1.06 * least + 0.3
 
 
 def test_mdoc_and_stack_are_read_by_others(tmp_path):
