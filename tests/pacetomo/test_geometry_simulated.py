@@ -94,7 +94,13 @@ def test_a_bent_sample_is_followed_where_there_are_fits_enough(tmp_path):
     for threshold in (9, 1000):
         folder = tmp_path / str(threshold)
         folder.mkdir()
-        settings = {"pretilt": 10, "rotation": 0, "refineGeo": True, "parabolTh": threshold, "tracker": "single"}
+        settings = {
+            "pretilt": 10,
+            "rotation": 0,
+            "refineGeo": True,
+            "parabolTh": threshold,
+            "tracker": "single",
+        }
         acquire_on(folder, bent, targets=10, seed=4, **settings, **SHORT)
         assert step(folder, "refine_geo")["paraboloid"] is (threshold == 9)
         spread[threshold] = np.std([off_um(folder, number).mean() for number in range(1, 11)])

@@ -146,7 +146,9 @@ def check_session(outcome, targets, complete=True):
         if complete:
             assert tilts == pytest.approx(job_tilts, abs=0.15)
         doses = [image.need_float("PriorRecordDose") for image in images]
-        for n, dose in enumerate(doses):  # beside it only looks in View, which cost a thirtieth of an image each
+        for n, dose in enumerate(
+            doses
+        ):  # beside it only looks in View, which cost a thirtieth of an image each
             least = spent[number] + 3.0 * n
             assert least - 0.01 <= dose <= 1.06 * least + 0.3
 

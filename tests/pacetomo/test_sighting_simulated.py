@@ -50,7 +50,14 @@ class Aligned:
 
         monkeypatch.setattr(SerialEMScope, "offset_from_file", offset_from_file)
         monkeypatch.setattr(sighting, "find", find)
-        given = {"minTilt": -9, "maxTilt": 9, "pretilt": 0, "alignLimit": 0.2, **settings}
+        given = {
+            "minTilt": -9,
+            "maxTilt": 9,
+            "pretilt": 0,
+            "alignLimit": 0.2,
+            "trackTwice": "never",
+            **settings,
+        }
         acquire_on(folder, LamellaSpec(), stage, microscope, targets=targets, fidelity=fidelity, **given)
 
     def events(self, name):
