@@ -9,7 +9,6 @@ from pacetomo.acquire import acquire_area, acquire_here, make_model
 from pacetomo.errors import (
     ImageNotSavedError,
     PaceError,
-    PlanError,
     ScopeError,
     SettingsError,
     TargetFileError,
