@@ -119,9 +119,48 @@ def format_run(targets: TargetSet, state: RunState) -> str:
     for target_state in state.targets:
         if target_state.number not in numbers:
             raise RunFileError(f"the state of target {target_state.number} belongs to no target of this area")
-    head = [] if state.position is None else [f"_spos = {state.position[0]},{state.position[1]}"]
-    tails = {target_state.number: _branch_lines(target_state) for target_state in state.targets}
-    return render_targets(_with_header(_without_state(targets), state.header), head, tails, RunFileError)
+    newline = targets.layout.newline
+    fillings = {_mark(one.number): _branch_lines(one) for one in state.targets}
+    if state.position is not None:
+        fillings[_mark(0)] = (f"_spos = {state.position[0]},{state.position[1]}",)
+    parts = _form(_Same(targets), state.header, state.position is not None)
+    return "".join(
+        "".join(line + newline for line in fillings.get(part, ())) if part.startswith(_MARK) else part
+        for part in parts
+    )
+
+
+_MARK = "\x00"
+"""Begins what stands for lines to be filled in; no file holds it."""
+
+
+def _mark(number: int) -> str:
+    """What stands for the state of a target, or (0) for the position."""
+    return f"{_MARK}{number}"
+
+
+class _Same(NamedTuple):
+    """A target set that equals itself only, so that it can be looked up at once."""
+
+    targets: TargetSet
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.targets is self.targets
+
+    def __hash__(self) -> int:
+        return id(self.targets)
+
+
+# A run file is written twice for each exposure; of a hundred targets only one has changed.
+@lru_cache(maxsize=8)
+def _form(same: _Same, header: RunHeader, has_position: bool) -> tuple[str, ...]:
+    """Text of a run file but for position and states, cut where these have to be filled in."""
+    targets = same.targets
+    newline = targets.layout.newline
+    head = [_mark(0)] if has_position else []
+    tails = {target.number: [_mark(target.number)] for target in targets.targets}
+    text = render_targets(_with_header(_without_state(targets), header), head, tails, RunFileError)
+    return tuple(re.split(f"({_MARK}\\d+){newline}", text))
 
 
 def _read_header(overrides: Iterable[Override], name: str) -> RunHeader:
