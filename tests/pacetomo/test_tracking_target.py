@@ -349,7 +349,7 @@ def test_the_others_are_tracked_by_another_on_the_branch_where_the_first_has_end
     """On a stage that comes to rest up to 0.1 µm off, and with hardly any reach for targets that do not track."""
     stage = replace(IDEAL, jitter_um=(0.03, 0.04, 0.0))
     # The 5th Record is target 1's first above the start tilt.
-    faults = [Fault("error", commands=("Record",), call=5 + n) for n in range(3)]  # it is tried twice more
+    faults = [Fault("error", commands=("Record",), call=5, times=3)]  # it is tried twice more
     run = Run(tmp_path, stage=stage, faults=faults, alignLimit=0.05).acquire()
     assert [round(line["tilt_nominal_deg"]) for line in run.saved(1)] == [0, -3, -6, -9]
     deputy = next(line["target"] for line in run.journal("step") if line["name"] == "tracking")
