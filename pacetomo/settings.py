@@ -15,11 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from numbers import Real
 from pathlib import Path
+from typing import TypeVar
 
 from pacetomo.errors import SettingsError
 from pacetomo.files.text_lines import is_one_line
 from pacetomo.number_text import format_float, parse_bool, parse_float, parse_int
 from pacetomo.policies import Policies
+from pacetomo.script_tables import OTHER_NAMES
 from pacetomo.settings_table import (
     SELECTION_NAMES,
     SETTING_ROWS,
@@ -27,6 +29,7 @@ from pacetomo.settings_table import (
     Settings,
     SettingValue,
     describe_settings,
+    rows_of,
 )
 
 if sys.version_info >= (3, 11):
@@ -48,6 +51,7 @@ __all__ = [
     "parse_setting_text",
     "read_settings_toml",
     "resolve_settings",
+    "resolve_table",
     "settings_table",
 ]
 
@@ -59,6 +63,11 @@ NOT_OF_A_TARGET = frozenset({"watchdogCommand"})
 
 POLICIES = "policies"
 """Name under which a layer has changed policies, a table by kind of trouble."""
+
+FACILITY_NAMES = frozenset({*SETTING_ROWS, *OTHER_NAMES, POLICIES})
+"""All that a facility's file may hold."""
+
+Table = TypeVar("Table")
 
 
 @dataclass(frozen=True)
@@ -76,12 +85,15 @@ class SettingsLayer:
         programs write.
     lines : mapping of str to int
         Line of the source in which a name stands, from 1, where there are lines.
+    also_known : frozenset of str
+        Names that stand here for other scripts.
     """
 
     origin: str
     values: Mapping[str, object]
     lenient: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
+    also_known: frozenset[str] = frozenset()
 
     def place(self, name: str) -> str:
         """Return where this layer says `name`, for people."""
@@ -148,7 +160,8 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
                 )
                 continue
             if name not in SETTING_ROWS:
-                if not (layer.lenient and name in SELECTION_NAMES):
+                elsewhere = SELECTION_NAMES if layer.lenient else layer.also_known
+                if name not in elsewhere:
                     (warnings if layer.lenient else problems).append(_unknown(name, layer))
                 continue
             try:
@@ -165,8 +178,42 @@ def resolve_settings(*layers: SettingsLayer) -> ResolvedSettings:
     return ResolvedSettings(settings, origins, tuple(warnings), policies)
 
 
+def resolve_table(table: type[Table], *layers: SettingsLayer) -> Table:
+    """Merge layers into another table of settings than that of an acquisition, checked in the same way.
+
+    Parameters
+    ----------
+    table : dataclass
+        Declares its settings by `pacetomo.settings_table.setting`.
+    layers : SettingsLayer
+        The later ones go over the earlier ones.
+
+    Raises
+    ------
+    SettingsError
+        For every unknown name, wrong type and value outside its limits, all in one message.
+    """
+    rows = rows_of(table)
+    values: dict[str, SettingValue] = {}
+    problems = []
+    for layer in layers:
+        for name, value in layer.values.items():
+            if name in rows:
+                try:
+                    values[name] = _checked(rows[name], value)
+                except SettingsError as err:
+                    problems.append(f"{layer.place(name)}: {err}")
+            elif name not in layer.also_known:
+                problems.append(_unknown(name, layer, rows))
+    if problems:
+        raise SettingsError(_joined(problems))
+    return table(**values)
+
+
 def read_settings_toml(path: str | os.PathLike[str]) -> SettingsLayer:
     """Read a facility's settings from a TOML file: one `name = value` a line, and a table `[policies]`.
+
+    Settings of all scripts may stand in one file.
 
     Raises
     ------
@@ -182,7 +229,7 @@ def read_settings_toml(path: str | os.PathLike[str]) -> SettingsLayer:
         raise SettingsError(f"{path}: the settings are not text in UTF-8; save the file as UTF-8") from err
     except (ValueError, RecursionError) as err:
         raise SettingsError(f"{path}: the settings are not in TOML form: {err}") from err
-    return SettingsLayer(f"facility {Path(path).name}", values)
+    return SettingsLayer(f"facility {Path(path).name}", values, also_known=FACILITY_NAMES)
 
 
 def parse_setting_text(name: str, text: str) -> SettingValue:
@@ -206,9 +253,11 @@ def parse_setting_text(name: str, text: str) -> SettingValue:
         answer = parse_bool(text)
         return text if answer is None else answer
     if row.kind is tuple:
-        parts = [parse_int(part) for part in text.strip("[]()").replace(",", " ").split()]
-        if len(parts) == 2 and parts[0] is not None and parts[1] is not None:
-            return parts[0], parts[1]
+        parts = [parse_float(part) for part in text.strip("[]()").replace(",", " ").split()]
+        numbers = tuple(part for part in parts if part is not None)
+        if numbers and len(numbers) == len(parts) and row.length in (None, len(numbers)):
+            whole_ones = row.is_whole and all(number.is_integer() for number in numbers)
+            return tuple(map(int, numbers)) if whole_ones else numbers
     whole = parse_int(text)
     number = parse_float(text) if whole is None else whole
     return text if number is None else number
@@ -261,7 +310,7 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
             return value.strip()
         raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is needed")
     if row.kind is tuple:
-        return _checked_pair(row, value)
+        return _checked_numbers(row, value)
     number = _number(value)
     unit = f" in {row.unit}" if row.unit else ""
     if number is None:
@@ -273,17 +322,23 @@ def _checked(row: SettingRow, value: object) -> SettingValue:
     return int(number) if row.kind is int else number
 
 
-def _checked_pair(row: SettingRow, value: object) -> tuple[int, int]:
-    """Return a pair of whole numbers; one number stands for both."""
-    parts = value if isinstance(value, (list, tuple)) else (value, value)
-    numbers = [_number(part) for part in parts]
-    if len(numbers) != 2 or any(number is None or not number.is_integer() for number in numbers):
-        raise SettingsError(f"{row.name} is {_shown(value)}, one or two whole numbers are needed")
-    first, second = (int(number or 0) for number in numbers)
-    for number in (first, second):
-        if not (row.low or 0) <= number <= (row.high or number):
+def _checked_numbers(row: SettingRow, value: object) -> tuple[int, int] | tuple[float, ...]:
+    """Return several numbers; one number stands for as many as are needed."""
+    parts = value if isinstance(value, (list, tuple)) else (value,) * (row.length or 1)
+    given = [_number(part) for part in parts]
+    numbers = [
+        number for number in given if number is not None and not (row.is_whole and not number.is_integer())
+    ]
+    if len(numbers) != len(given) or not given or (row.length is not None and len(numbers) != row.length):
+        if row.length is None:
+            raise SettingsError(f"{row.name} is {_shown(value)}, one or more numbers are needed")
+        what = "whole numbers" if row.is_whole else "numbers"
+        raise SettingsError(f"{row.name} is {_shown(value)}, one or two {what} are needed")
+    for number in numbers:
+        low = number if row.low is None else row.low
+        if not low <= number <= (number if row.high is None else row.high):
             raise SettingsError(f"{row.name} is {_shown(value)}, {row.allowed} is allowed")
-    return first, second
+    return tuple(map(int, numbers)) if row.is_whole else tuple(numbers)
 
 
 def _shown(value: object) -> str:
@@ -304,11 +359,11 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _unknown(name: object, layer: SettingsLayer) -> str:
+def _unknown(name: object, layer: SettingsLayer, rows: Mapping[str, SettingRow] = SETTING_ROWS) -> str:
     """Return a sentence about a name that is no setting."""
     place = layer.place(name) if isinstance(name, str) else layer.origin
     effect = "; it has no effect" if layer.lenient else ""
-    by_lower_case = {known.lower(): known for known in SETTING_ROWS}
+    by_lower_case = {known.lower(): known for known in rows}
     close = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
     hint = f"; did you mean {by_lower_case[close[0]]}?" if close else ""
     return f"{place}: there is no setting {name!r}{effect}{hint}"

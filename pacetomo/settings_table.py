@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, Union
 
-SettingValue = Union[bool, int, float, str, "tuple[int, int]"]
+SettingValue = Union[bool, int, float, str, "tuple[int, int]", "tuple[float, ...]"]
 
 
 def setting(
@@ -19,12 +19,13 @@ def setting(
     help: str,
     choices: tuple[str, ...] | None = None,
     switch: tuple[str, str] | None = None,
+    length: int | None = 2,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
     Parameters
     ----------
-    default : bool, int, float, str or pair of int
+    default : bool, int, float, str, pair of int, or tuple of float
         Its value when nobody says otherwise; its type is the type of the setting.
     unit : str
         Unit of the value, "" where it has none.
@@ -36,6 +37,8 @@ def setting(
         The words that a text setting may be; None for any line of text.
     switch : pair of str, optional
         Which of them False and True stand for.
+    length : int or None
+        How many numbers a tuple has; None for one or more.
     """
     metadata = {
         "unit": unit,
@@ -44,6 +47,7 @@ def setting(
         "help": help,
         "choices": choices,
         "switch": switch,
+        "length": length,
     }
     return field(default=default, metadata=metadata)
 
@@ -423,8 +427,8 @@ class SettingRow(NamedTuple):
     name, unit, help : str
         Public name, unit ("" for none), one line of help.
     kind : type
-        bool, int, float, str, or tuple for a pair of whole numbers.
-    default : bool, int, float, str or pair of int
+        bool, int, float, str, or tuple for several numbers.
+    default : bool, int, float, str, pair of int, or tuple of float
         Value when nobody says otherwise.
     low, high : float or None
         Limits, both allowed values themselves.
@@ -432,6 +436,8 @@ class SettingRow(NamedTuple):
         The words that a text setting may be; None for any line of text, and for what is no text.
     switch : pair of str, or None
         Which of them False and True stand for.
+    length : int or None
+        How many numbers a tuple has; None for one or more.
     """
 
     name: str
@@ -443,6 +449,12 @@ class SettingRow(NamedTuple):
     help: str
     choices: tuple[str, ...] | None
     switch: tuple[str, str] | None
+    length: int | None = 2
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers are values of this setting."""
+        return self.kind is int or (isinstance(self.default, tuple) and isinstance(self.default[0], int))
 
     @property
     def allowed(self) -> str:
@@ -463,18 +475,23 @@ class SettingRow(NamedTuple):
         if self.kind is bool:
             return "True or False"
         if self.kind is tuple:
-            return f"two numbers, {self.low:g} to {self.high:g} {self.unit}"
+            count = "one or more numbers" if self.length is None else "two numbers"
+            return f"{count}, {self.low:g} to {self.high:g} {self.unit}"
         return f"{self.low:g} to {self.high:g} {self.unit}".rstrip()
 
 
-_DEFAULTS = Settings()
+def rows_of(table: type[Any]) -> dict[str, SettingRow]:
+    """Return the settings that a dataclass declares, by name; every one of them has a default."""
+    defaults = table()
+    return {
+        item.name: SettingRow(
+            item.name, type(getattr(defaults, item.name)), getattr(defaults, item.name), **item.metadata
+        )
+        for item in fields(table)
+    }
 
-SETTING_ROWS: dict[str, SettingRow] = {
-    item.name: SettingRow(
-        item.name, type(getattr(_DEFAULTS, item.name)), getattr(_DEFAULTS, item.name), **item.metadata
-    )
-    for item in fields(Settings)
-}
+
+SETTING_ROWS: dict[str, SettingRow] = rows_of(Settings)
 
 
 def describe_settings() -> tuple[SettingRow, ...]:
