@@ -1,0 +1,257 @@
+"""The targets drawn on the plot: which figures go into which layer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import dearpygui.dearpygui as dpg
+
+from pacetomo.editor import drawing, looks, shapes
+from pacetomo.editor.desk import Desk
+from pacetomo.editor.looks import LOOKS, Look, Scale, State
+from pacetomo.editor.rows import Row, rows_of
+from pacetomo.editor.viewing import Orientation
+from pacetomo.editor.window.canvas import Canvas, Label
+from pacetomo.errors import PlanError
+from pacetomo.frames import XY
+from pacetomo.overlap import Overlap
+
+_SCORE_STEPS = 10
+_LEAST_FIELD_FOR_LABELS_PX = 13
+_MOST_LABELS = 600
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the plot shows beside the targets.
+
+    Attributes
+    ----------
+    orientation : Orientation
+        Which way round.
+    tilt_deg : float
+        Stage tilt at which beams are drawn.
+    with_beams, by_score, with_map : bool
+        Whether beam footprints, colours by score and the map are shown.
+    """
+
+    orientation: Orientation = Orientation()
+    tilt_deg: float = 0.0
+    with_beams: bool = False
+    by_score: bool = False
+    with_map: bool = True
+
+
+@dataclass(eq=False)
+class PlotPanel:
+    """Draws the document of a desk into a canvas."""
+
+    desk: Desk
+    canvas: Canvas
+    shown: Shown = Shown()
+    overlaps: Sequence[Overlap] = ()
+    shaded: list[drawing.Shaded] = field(default_factory=list)
+    is_fitted: bool = False
+
+    def __post_init__(self) -> None:
+        weight = max(self.canvas.text_px / 10, 1.2)
+        canvas = self.canvas
+        canvas.add_shade("beams", looks.BEAM)
+        for dose in (0.0, *looks.OVERLAP_STEPS_E_PER_A2):
+            canvas.add_shade(f"overlap {dose}", looks.overlap_colour(dose))
+        canvas.add_lines("axis", looks.AXIS, weight)
+        canvas.add_lines("limit", looks.LIMIT, weight * 1.2)
+        canvas.add_lines("beam outlines", looks.faded(looks.YELLOW, 170), weight * 0.8)
+        for state, look in LOOKS.items():
+            canvas.add_shade(f"field {state.name}", looks.faded(look.colour, looks.FIELD_ALPHA))
+            canvas.add_lines(f"outline {state.name}", look.colour, weight)
+        for step in range(_SCORE_STEPS + 1):
+            colour = looks.GREY if step == _SCORE_STEPS else looks.scale_colour(step / (_SCORE_STEPS - 1))
+            canvas.add_shade(f"score {step}", looks.faded(colour, 150))
+            canvas.add_lines(f"score outline {step}", colour, weight)
+        canvas.add_lines("selection", looks.SELECTION, weight * 1.8)
+        for state, look in LOOKS.items():
+            canvas.add_markers(f"marker {state.name}", look, canvas.text_px * 0.36)
+        canvas.add_markers("points", looks.GEO_POINT, canvas.text_px * 0.5)
+        ring = Look(looks.SELECTION, "circle", False)
+        canvas.add_markers("selected points", ring, canvas.text_px * 0.7)
+        canvas.add_lines("ghost", looks.YELLOW, weight * 1.3)
+
+    # --- all of it
+
+    def redraw(self) -> None:
+        """Draw the document as it is now."""
+        all_rows = rows_of(self.desk.document, self.desk.states)
+        if not self.is_fitted:
+            self.fit()
+        self._draw_fields(all_rows)
+        self._draw_markers(all_rows)
+        self._draw_surroundings()
+        self.redraw_beams()
+        self.redraw_labels(all_rows)
+
+    def _plot(self, points: Iterable[XY]) -> list[XY]:
+        matrix = self.shown.orientation.matrix()
+        return [matrix.apply(point) for point in points]
+
+    def _fields(self, rows: Iterable[Row]) -> list[list[XY]]:
+        document = self.desk.document
+        return [
+            self._plot(drawing.field_corners(row.place_um, drawing.field_of(document, row.area))) for row in rows
+        ]
+
+    def _draw_fields(self, rows: Sequence[Row]) -> None:
+        document = self.desk.document
+        dash_um = drawing.record_field(document).size_um.y / 12
+        scale = looks.score_scale(row.score for row in rows) if self.shown.by_score else None
+        by_state: dict[State, list[Row]] = defaultdict(list)
+        by_score: dict[int, list[Row]] = defaultdict(list)
+        for row in rows:
+            if scale is None:
+                by_state[row.state].append(row)
+            else:
+                by_score[_step(scale, row.score)].append(row)
+        for state in LOOKS:
+            fields = self._fields(by_state[state])
+            is_skipped = state is State.SKIPPED
+            lines = shapes.dashed(fields, dash_um) if is_skipped else shapes.outlines(fields)
+            self.canvas.draw_lines(f"outline {state.name}", lines)
+            self.canvas.draw_shade(f"field {state.name}", shapes.shaded([] if is_skipped else fields))
+        for step in range(_SCORE_STEPS + 1):
+            fields = self._fields(by_score[step])
+            self.canvas.draw_lines(f"score outline {step}", shapes.outlines(fields))
+            self.canvas.draw_shade(f"score {step}", shapes.shaded(fields))
+        chosen = self._fields(row for row in rows if row.number in document.selected)
+        self.canvas.draw_lines("selection", shapes.outlines(chosen))
+
+    def _draw_markers(self, rows: Sequence[Row]) -> None:
+        by_state: dict[State, list[XY]] = defaultdict(list)
+        for row in rows:
+            by_state[row.state].append(row.place_um)
+        for state in LOOKS:
+            self.canvas.draw_markers(f"marker {state.name}", self._plot(by_state[state]))
+        document = self.desk.document
+        points = document.point_places_um
+        self.canvas.draw_markers("points", self._plot(points))
+        chosen = [points[place] for place in sorted(document.selected_points)]
+        self.canvas.draw_markers("selected points", self._plot(chosen))
+
+    def _draw_surroundings(self) -> None:
+        document = self.desk.document
+        self.canvas.draw_lines("limit", shapes.outlines([self._plot(drawing.limit_circle(document))]))
+        start, end = self._plot(drawing.axis_line(document, drawing.bounds_of(document)))
+        length = end.minus(start)
+        dashes = [
+            (start.plus(length.scaled(place / 60)), start.plus(length.scaled((place + part) / 60)))
+            for place in range(60)
+            for part in (0.25 if place % 2 else 0.75,)
+        ]
+        self.canvas.draw_lines("axis", shapes.strokes(dashes))
+
+    def redraw_beams(self) -> None:
+        """Draw the beams' footprints and overlaps at the tilt shown."""
+        document = self.desk.document
+        beams: list[list[XY]] = []
+        self.shaded = []
+        if self.shown.with_beams:
+            try:
+                beams = [self._plot(p) for p in drawing.footprints(document, self.shown.tilt_deg).values()]
+                self.shaded = drawing.shaded_overlaps(document, self.shown.tilt_deg, self.overlaps)
+            except PlanError as err:  # seen edge-on there is nothing to draw, and the slider tells why
+                self.desk.status = str(err)
+        self.canvas.draw_lines("beam outlines", shapes.outlines(beams))
+        self.canvas.draw_shade("beams", shapes.shaded(beams))
+        steps = (0.0, *looks.OVERLAP_STEPS_E_PER_A2)
+        for low, high in zip(steps, (*steps[1:], float("inf"))):
+            regions = [self._plot(s.region_um) for s in self.shaded if low <= s.dose_e_per_a2 < high]
+            self.canvas.draw_shade(f"overlap {low}", shapes.shaded(regions))
+
+    def redraw_labels(self, rows: Sequence[Row] | None = None) -> None:
+        """Draw the targets' numbers, where there is room for them."""
+        document = self.desk.document
+        field = drawing.record_field(document).size_um
+        crowded = field.x / self.canvas.view.um_per_px < _LEAST_FIELD_FOR_LABELS_PX
+        all_rows = rows_of(document, self.desk.states) if rows is None else rows
+        some = [row for row in all_rows if not crowded or row.number in document.selected][:_MOST_LABELS]
+        em = self.canvas.text_px
+        labels = [
+            Label(place, str(row.number), (0.45 * em, -1.25 * em))
+            for row, place in zip(some, self._plot(row.place_um for row in some))
+        ]
+        labels += [
+            Label(place, f"G{number}", (0.5 * em, -1.25 * em))
+            for number, place in enumerate(self._plot(document.point_places_um), start=1)
+        ]
+        self.canvas.draw_labels(labels)
+
+    # --- view
+
+    def fit(self) -> None:
+        """Show all targets and the image-shift limit."""
+        document = self.desk.document
+        bounds = drawing.bounds_of(document)
+        places = self._plot([bounds.low_um, bounds.high_um, *drawing.limit_circle(document)])
+        self.canvas.show(self.canvas.view.fitted(places, 0.03 * bounds.high_um.minus(bounds.low_um).length), self.shown.orientation)
+        self.is_fitted = True
+
+    def turn(self, orientation: Orientation) -> None:
+        """Show the specimen another way round, with the same place in the middle."""
+        view = self.canvas.view
+        middle = orientation.to_plot(self.shown.orientation.to_specimen(view.centre_um))
+        self.shown = replace(self.shown, orientation=orientation)
+        self.canvas.show(replace(view, centre_um=middle), orientation)
+
+    def zoom(self, factor: float, fixed_um: XY | None = None) -> None:
+        """Enlarge the content by a factor; a place of the plot plane stays where it is on the screen."""
+        before = self.canvas.view.um_per_px
+        self.canvas.show(self.canvas.view.zoomed(factor, fixed_um), self.shown.orientation)
+        field_um = drawing.record_field(self.desk.document).size_um.x
+        crossed = {field_um / scale < _LEAST_FIELD_FOR_LABELS_PX for scale in (before, self.canvas.view.um_per_px)}
+        if len(crossed) == 2:
+            self.redraw_labels()
+
+    def pan(self, dx_px: float, dy_px: float) -> None:
+        """Pull the content so many pixels to the right and down."""
+        self.canvas.show(self.canvas.view.panned(dx_px, dy_px), self.shown.orientation)
+
+    def specimen_at(self, x_px: float, y_px: float) -> XY:
+        """Specimen coordinates (µm) under a pixel of the window."""
+        left, top = self.canvas.corner_px
+        return self.shown.orientation.to_specimen(self.canvas.view.at(x_px - left, y_px - top))
+
+    def is_under_mouse(self) -> bool:
+        """Whether the mouse is on the plot, with nothing in front of it."""
+        return bool(dpg.is_item_hovered(self.canvas.plot))
+
+    def draw_ghost(self, polygons_um: Iterable[Sequence[XY]] = (), closed: bool = True) -> None:
+        """Draw outlines of something that is under way: a dragged target, a box, a polygon."""
+        drawn = [self._plot(polygon) for polygon in polygons_um]
+        if closed:
+            self.canvas.draw_lines("ghost", shapes.outlines(drawn))
+        else:
+            self.canvas.draw_lines("ghost", shapes.strokes(pair for p in drawn for pair in zip(p, p[1:])))
+
+    def field_at(self, number: int, place_um: XY) -> Sequence[XY]:
+        """Corners of a target's field if it were at a place."""
+        document = self.desk.document
+        return drawing.field_corners(place_um, drawing.field_of(document, document.target(number).area))
+
+    def dose_at(self, place_um: XY) -> str:
+        """What neighbours' beams add at a place, in words; empty for nothing."""
+        said = [
+            f"beam of {s.by} adds {s.dose_e_per_a2:.1f} e/Å² to {s.number}"
+            for s in self.shaded
+            if shapes.is_inside(place_um, s.region_um)
+        ]
+        return ", ".join(said[:3])
+
+
+def _step(scale: Scale, score: float | None) -> int:
+    """Which of the colours a score has; the last one for no score."""
+    if score is None:
+        return _SCORE_STEPS
+    span = scale.high - scale.low
+    share = 0.5 if span <= 0 else (score - scale.low) / span
+    return min(int(share * _SCORE_STEPS), _SCORE_STEPS - 1)
