@@ -212,15 +212,15 @@ def read_journal(path: Path) -> RunLog:
         If the file cannot be read, an earlier line is damaged, or a value has the wrong type; with file and
         line.
     """
-    reader = _Reader()
+    reader = JournalReader()
     for line in lines_of(path, restart="run_start"):
         reader.take(line)
     return reader.log()
 
 
 @dataclass
-class _Reader:
-    """Collects the events of a journal."""
+class JournalReader:
+    """Collects the events of a journal, line by line; `take` them in order, `log` is what they say so far."""
 
     head: RunLog = field(default_factory=RunLog)
     steps: list[Step] = field(default_factory=list)
@@ -236,6 +236,7 @@ class _Reader:
     step_open: bool = False
 
     def take(self, line: Line) -> None:
+        """Take note of one line; MetadataError if a value has the wrong type."""
         event = line.values.get("event")
         t_s = line.real("t_s")
         if event == "run_start":
@@ -251,6 +252,7 @@ class _Reader:
             handler(self, line, t_s)
 
     def log(self) -> RunLog:
+        """The records so far."""
         return replace(
             self.head,
             steps=tuple(self.steps),
@@ -362,21 +364,21 @@ class _Reader:
         self.end = RunEnd(line.text("state"), line.text("text"))
 
 
-_HANDLERS: dict[str, Callable[[_Reader, Line, float], None]] = {
-    "run_start": _Reader.run_start,
-    "step": _Reader.step,
-    "found": _Reader.found_target,
-    "start": _Reader.start,
-    "tilt": _Reader.tilt,
-    "expose": _Reader.expose,
-    "exposed": _Reader.exposed,
-    "judged": _Reader.judged,
-    "skip": _Reader.note,
-    "warning": _Reader.note,
-    "error": _Reader.note,
-    "wait": _Reader.note,
-    "finding": _Reader.finding,
-    "run_end": _Reader.run_end,
+_HANDLERS: dict[str, Callable[[JournalReader, Line, float], None]] = {
+    "run_start": JournalReader.run_start,
+    "step": JournalReader.step,
+    "found": JournalReader.found_target,
+    "start": JournalReader.start,
+    "tilt": JournalReader.tilt,
+    "expose": JournalReader.expose,
+    "exposed": JournalReader.exposed,
+    "judged": JournalReader.judged,
+    "skip": JournalReader.note,
+    "warning": JournalReader.note,
+    "error": JournalReader.note,
+    "wait": JournalReader.note,
+    "finding": JournalReader.finding,
+    "run_end": JournalReader.run_end,
 }
 
 
