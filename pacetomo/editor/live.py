@@ -189,7 +189,8 @@ class Follower:
         """Take note of what the records do not keep: who is being exposed, and who has ended on which branch."""
         event, target = line.values.get("event"), line.integer("target", -1)
         if event == "run_start":
-            self._before = (len(self._reader.images), len(self._reader.stops))
+            log = self.log
+            self._before = (len(log.images), len(log.stops))
             self._exposing = None
         elif event == "expose":
             self._exposing = target

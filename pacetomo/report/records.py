@@ -218,9 +218,24 @@ def read_journal(path: Path) -> RunLog:
     return reader.log()
 
 
-@dataclass
 class JournalReader:
-    """Collects the events of a journal, line by line; `take` them in order, `log` is what they say so far."""
+    """Makes records of a journal line by line, for whoever reads it while it grows."""
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+
+    def take(self, line: Line) -> None:
+        """Take the next line; MetadataError if a value has the wrong type."""
+        self._reader.take(line)
+
+    def log(self) -> RunLog:
+        """Return the records of all lines so far."""
+        return self._reader.log()
+
+
+@dataclass
+class _Reader:
+    """Collects the events of a journal."""
 
     head: RunLog = field(default_factory=RunLog)
     steps: list[Step] = field(default_factory=list)
@@ -236,7 +251,6 @@ class JournalReader:
     step_open: bool = False
 
     def take(self, line: Line) -> None:
-        """Take note of one line; MetadataError if a value has the wrong type."""
         event = line.values.get("event")
         t_s = line.real("t_s")
         if event == "run_start":
@@ -252,7 +266,6 @@ class JournalReader:
             handler(self, line, t_s)
 
     def log(self) -> RunLog:
-        """The records so far."""
         return replace(
             self.head,
             steps=tuple(self.steps),
@@ -364,21 +377,21 @@ class JournalReader:
         self.end = RunEnd(line.text("state"), line.text("text"))
 
 
-_HANDLERS: dict[str, Callable[[JournalReader, Line, float], None]] = {
-    "run_start": JournalReader.run_start,
-    "step": JournalReader.step,
-    "found": JournalReader.found_target,
-    "start": JournalReader.start,
-    "tilt": JournalReader.tilt,
-    "expose": JournalReader.expose,
-    "exposed": JournalReader.exposed,
-    "judged": JournalReader.judged,
-    "skip": JournalReader.note,
-    "warning": JournalReader.note,
-    "error": JournalReader.note,
-    "wait": JournalReader.note,
-    "finding": JournalReader.finding,
-    "run_end": JournalReader.run_end,
+_HANDLERS: dict[str, Callable[[_Reader, Line, float], None]] = {
+    "run_start": _Reader.run_start,
+    "step": _Reader.step,
+    "found": _Reader.found_target,
+    "start": _Reader.start,
+    "tilt": _Reader.tilt,
+    "expose": _Reader.expose,
+    "exposed": _Reader.exposed,
+    "judged": _Reader.judged,
+    "skip": _Reader.note,
+    "warning": _Reader.note,
+    "error": _Reader.note,
+    "wait": _Reader.note,
+    "finding": _Reader.finding,
+    "run_end": _Reader.run_end,
 }
 
 
