@@ -15,14 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pacetomo.errors import PaceError
+from pacetomo.area_files import AreaFiles
+from pacetomo.errors import PaceError, SettingsError
 from pacetomo.frames import ORIGIN, XY, Matrix2
-from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN
+from pacetomo.geometry import SamplePlane
+from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN, Job, make_job
 from pacetomo.number_text import parse_float
 from pacetomo.pattern import Lattice, read_lattice
 from pacetomo.problem import listed
 from pacetomo.scope.facts import OFFLINE, Facts
-from pacetomo.settings import SettingsLayer
+from pacetomo.scope.protocol import Missing
+from pacetomo.settings import ResolvedSettings, Settings, SettingsLayer, resolve_settings
 from pacetomo.targets import Target, TargetSet
 
 FINEST_UM = 6
@@ -64,22 +67,25 @@ class Known:
 
 @dataclass(frozen=True)
 class Lock:
-    """What a run that has begun keeps from being edited.
+    """What a run that has begun keeps from being edited: all but which targets are skipped, and some settings.
 
     Attributes
     ----------
     reason : str
         Why the targets cannot be edited, for people.
-    settings : mapping of str to str
-        Settings that cannot be changed any more, and why.
+    free : frozenset of str
+        Settings that can still be changed.
+    settings_reason : str
+        Why the others cannot.
     """
 
     reason: str
-    settings: tuple[tuple[str, str], ...] = ()
+    free: frozenset[str] = frozenset()
+    settings_reason: str = ""
 
     def of_setting(self, name: str) -> str | None:
         """Why a setting cannot be changed, None if it can."""
-        return dict(self.settings).get(name)
+        return None if name in self.free else self.settings_reason or self.reason
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,35 @@ class Document:
     def point_places_um(self) -> tuple[XY, ...]:
         """Place of each geometry point (µm) relative to the tracking target."""
         return tuple(point.shift_um.minus(self.origin_um) for point in self.targets.geo_points)
+
+    @cached_property
+    def resolved(self) -> ResolvedSettings | Missing:
+        """Settings in force and where they come from; Missing, with the reason, where one of them is wrong."""
+        try:
+            return resolve_settings(*self.known.layers, self.targets.settings_layer(self.path.name))
+        except SettingsError as err:
+            return Missing(str(err))
+
+    @property
+    def settings(self) -> Settings:
+        """Settings in force; the defaults where one of them is wrong."""
+        return self.resolved.settings if isinstance(self.resolved, ResolvedSettings) else Settings()
+
+    @cached_property
+    def plane(self) -> SamplePlane:
+        """The sample plane that pretilt and rotation describe."""
+        return SamplePlane(self.settings.pretilt, self.settings.rotation)
+
+    @cached_property
+    def job(self) -> Job | Missing:
+        """What would be acquired; Missing, with the reason, where settings or targets do not allow it."""
+        if isinstance(self.resolved, Missing):
+            return self.resolved
+        matrix = self.stage_to_specimen or NOMINAL_STAGE_TO_SPECIMEN
+        try:
+            return make_job(AreaFiles(self.path), self.targets, self.resolved, matrix)
+        except PaceError as err:
+            return Missing(str(err))
 
     @property
     def lattice(self) -> Lattice | None:

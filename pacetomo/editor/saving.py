@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pacetomo.area_files import AreaFiles
+from pacetomo.editor.begun import AREA_OF_RUN, area_of, lock_of
 from pacetomo.editor.history import History
 from pacetomo.editor.model import Document, Known
-from pacetomo.errors import PaceError, TargetFileError
+from pacetomo.errors import PaceError, RunFileError, TargetFileError
 from pacetomo.files.atomic import (
     as_utf8,
     read_bytes,
     write_text_atomically,
     write_with_backup,
 )
+from pacetomo.files.run_file import parse_run
 from pacetomo.files.target_file import format_targets, parse_targets
 from pacetomo.files.text_lines import decode_utf8
 from pacetomo.targets import TargetSet
@@ -54,7 +56,7 @@ class Opened:
     history : History
         The document, nothing to undo.
     stamp : str or None
-        What tells the file as it was read from another content; None for a file that is not there yet.
+        What tells the file as it was read from another content; None for a file that is not there.
     unsaved : Unsaved or None
         Work to offer to go on with.
     warnings : tuple of str
@@ -76,7 +78,10 @@ class Saved(NamedTuple):
 
 
 def open_document(path: Path, known: Known | None = None) -> Opened:
-    """Open a target file for editing.
+    """Open a target file for editing; for a run file that of its area.
+
+    Where a run of the area has begun, the document is locked but for what can still be changed when it is gone on
+    with. Without a target file a run file stands in for it.
 
     Parameters
     ----------
@@ -89,17 +94,34 @@ def open_document(path: Path, known: Known | None = None) -> Opened:
     TargetFileError
         With file, line and what is needed, when the file cannot be read or understood.
     """
-    AreaFiles(path)
-    data = read_bytes(path, error=TargetFileError)
-    targets = parse_targets(decode_utf8(data, str(path), TargetFileError), str(path))
-    known = replace(known or Known(), names=names_in(path.parent))
-    document = Document(path, targets, known, original=targets)
+    files, run = area_of(path)
+    said: tuple[str, ...] = ()
+    source = files.target_file
+    if run is not None and not source.exists():
+        source = files.run_file(run)
+        said = (f"{files.target_file.name} is not there; these are the targets of {source.name}",)
+    data = read_bytes(source, error=TargetFileError)
+    stamp = _digest(data) if source == files.target_file else None
+    targets = _parsed(data, source)
+    known = replace(known or Known(), names=names_in(files.folder))
+    document = Document(files.target_file, targets, known, lock=lock_of(files), original=targets)
     try:
         _ = document.places_um
     except TargetFileError as err:
-        raise TargetFileError(f"{path}: {err}") from err
-    unsaved, trouble = _read_unsaved(path, _digest(data), targets)
-    return Opened(History(document, saved=targets), _digest(data), unsaved, (*targets.warnings, *trouble))
+        raise TargetFileError(f"{source}: {err}") from err
+    unsaved, trouble = _read_unsaved(files.target_file, stamp, targets)
+    history = History(document, saved=None if stamp is None else targets)
+    return Opened(history, stamp, unsaved, (*targets.warnings, *said, *trouble))
+
+
+def _parsed(data: bytes, source: Path) -> TargetSet:
+    text = decode_utf8(data, str(source), TargetFileError)
+    if AREA_OF_RUN.fullmatch(source.name) is None:
+        return parse_targets(text, str(source))
+    try:
+        return parse_run(text, str(source)).targets
+    except RunFileError as err:
+        raise TargetFileError(str(err)) from err
 
 
 def recovered(opened: Opened) -> Opened:
@@ -229,7 +251,7 @@ def forget_unsaved(path: Path) -> None:
         ) from err
 
 
-def _read_unsaved(path: Path, stamp: str, saved: TargetSet) -> tuple[Unsaved | None, Iterable[str]]:
+def _read_unsaved(path: Path, stamp: str | None, saved: TargetSet) -> tuple[Unsaved | None, Iterable[str]]:
     """Unsaved work on a target file, if it differs from what is saved, and what is the matter with it."""
     kept = unsaved_path(path)
     if not kept.exists():
