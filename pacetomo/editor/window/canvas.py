@@ -37,11 +37,18 @@ class Canvas:
         bare = {"no_tick_labels": True, "no_tick_marks": True, "no_label": True, "no_highlight": True}
         self._x = dpg.add_plot_axis(dpg.mvXAxis, parent=self.plot, **bare)
         self._y = dpg.add_plot_axis(dpg.mvYAxis, parent=self.plot, **bare)
-        self.pictures = dpg.add_draw_layer(parent=self.plot)
+        # Pictures come before these two, so that they lie behind everything and in two layers.
+        self._above_coarse = dpg.add_line_series([], [], parent=self._y)
+        self._above_pictures = dpg.add_line_series([], [], parent=self._y)
         self._series: dict[str, int | str] = {}
         self._texts = _Texts(dpg.add_draw_layer(parent=self.plot))
         self._scale = _Texts(dpg.add_draw_layer(parent=self.plot))
         self._labels: Sequence[Label] = ()
+
+    def add_picture(self, texture: int | str, low_um: XY, high_um: XY, below_others: bool) -> int | str:
+        """Show a picture behind everything, in the lower or upper of two layers; its corners in the plot plane."""
+        before = self._above_coarse if below_others else self._above_pictures
+        return dpg.add_image_series(texture, low_um, high_um, parent=self._y, before=before)
 
     # --- series; later ones are drawn over earlier ones
 
