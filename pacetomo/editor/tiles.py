@@ -75,6 +75,12 @@ class TiledMap:
         down = corners[3].minus(corners[0]).scaled(1 / rows)
         return cls(pixels, Matrix2(right.x, down.x, right.y, down.y))
 
+    def laid(self, corners: Sequence[XY]) -> TiledMap:
+        """Return the same map with its corners elsewhere; averages made so far are kept."""
+        laid = TiledMap.of(self.pixels, corners)
+        laid.__dict__["_levels"] = self._levels
+        return laid
+
     @property
     def um_per_px(self) -> float:
         """Size of its pixels."""

@@ -73,7 +73,7 @@ class Canvas:
 
     def draw_shade(self, name: str, shade: Shade) -> None:
         """Draw these regions in a layer in place of those that are there."""
-        dpg.set_value(self._series[name], [shade.x, shade.low, [], [], shade.high])
+        dpg.set_value(self._series[name], [shade.x, shade.low, shade.high, [], []])
 
     def draw_markers(self, name: str, places_um: Sequence[XY]) -> None:
         """Draw markers at these places in a layer in place of those that are there."""

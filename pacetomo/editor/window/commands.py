@@ -106,6 +106,7 @@ class Commands:
         panels = ("targets", "settings", "plan", "run")
         return {
             "fit": window.fit,
+            "fit_limit": lambda: window.fit(with_limit=True),
             "fit_map": maps.fit,
             "zoom_in": lambda: plot.zoom(1.25),
             "zoom_out": lambda: plot.zoom(0.8),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import dearpygui.dearpygui as dpg
@@ -11,7 +10,7 @@ from pacetomo.editor.desk import Desk
 from pacetomo.editor.looks import LOOKS, State
 from pacetomo.editor.rows import COLUMNS, Row
 from pacetomo.editor.window.keyboard import is_held
-from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts
+from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts, table_theme
 
 SYMBOLS = {
     State.TRACKING: "◆",
@@ -33,7 +32,7 @@ _HELP = {
     "skip": "Targets that are left out",
     "state": "What it is, or what has become of it in a run",
 }
-_WIDTHS_EM = {"number": 2.9, "files": 7.0, "SSX": 4.2, "SSY": 4.2, "score": 3.6, "defocus": 4.6, "area": 3.0, "skip": 2.9, "state": 7.4}  # fmt: skip
+_WIDTHS_EM = {"number": 2.7, "SSX": 3.7, "SSY": 3.7, "score": 3.3, "defocus": 4.4, "area": 2.6, "skip": 2.3, "state": 6.5}  # fmt: skip
 _LONGEST_NAME = 22
 
 
@@ -56,13 +55,13 @@ class ListPanel:
 
     desk: Desk
     fonts: Fonts
-    toggle_skip: Callable[[int], None]
     _lines: list[_Line] = field(default_factory=list)
     _rows: list[Row] = field(default_factory=list)
 
     def build(self, parent: int | str, height: int) -> None:
-        """Make the filter line and the table."""
+        """Make the filter line and the table; `height` is negative, as much as is to be left below."""
         em = self.fonts.em
+        self._parent, self._height = parent, height
         with dpg.group(horizontal=True, parent=parent):
             self.search = dpg.add_input_text(
                 hint="filter: words, score>0.5, ssx<-2 ...", width=em(20), callback=self._filter_changed
@@ -88,6 +87,7 @@ class ListPanel:
             policy=dpg.mvTable_SizingFixedFit,
             no_saved_settings=True,
         )
+        dpg.bind_item_theme(self.table, table_theme(self.fonts.size_px))
         self._columns = {}
         for column in COLUMNS:
             self._columns[column] = dpg.add_table_column(
@@ -116,7 +116,7 @@ class ListPanel:
         left_out = f", {skipped} skipped" if skipped else ""
         dpg.set_value(self._count, f"{shown}{total} targets{left_out}, {len(document.selected)} selected")
         has_scores = any(target.score is not None for target in document.targets.targets)
-        dpg.configure_item(self._columns["score"], show=has_scores)
+        dpg.configure_item(self._columns["score"], enabled=has_scores)
 
     def _made(self, place: int) -> _Line:
         """A row with empty cells."""
@@ -173,10 +173,10 @@ class ListPanel:
         """Bring the first selected row into sight."""
         for place, row in enumerate(self._rows):
             if row.number in self.desk.document.selected:
-                height = self.fonts.size_px * 1.26 + 2
+                height = self.fonts.size_px * 1.43
                 top = dpg.get_y_scroll(self.table)
-                view = dpg.get_item_height(self.table) or 0
-                visible = dpg.get_item_rect_size(self.table)[1] if view <= 0 else view
+                # A table does not tell its size; it fills its parent but for the filter above and what is below.
+                visible = dpg.get_item_rect_size(self._parent)[1] + self._height - 3 * self.fonts.size_px
                 at = place * height
                 if at < top or at > top + visible - 3 * height:
                     dpg.set_y_scroll(self.table, max(at - visible / 2, 0.0))

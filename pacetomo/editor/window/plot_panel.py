@@ -188,12 +188,13 @@ class PlotPanel:
 
     # --- view
 
-    def fit(self) -> None:
-        """Show all targets and the image-shift limit."""
+    def fit(self, with_limit: bool = False) -> None:
+        """Show all targets, and the image-shift limit if that is wanted, too."""
         document = self.desk.document
         bounds = drawing.bounds_of(document)
-        places = self._plot([bounds.low_um, bounds.high_um, *drawing.limit_circle(document)])
-        self.canvas.show(self.canvas.view.fitted(places, 0.03 * bounds.high_um.minus(bounds.low_um).length), self.shown.orientation)
+        limit = drawing.limit_circle(document) if with_limit else ()
+        places = self._plot([bounds.low_um, bounds.high_um, *limit])
+        self.canvas.show(self.canvas.view.fitted(places, 0.5), self.shown.orientation)
         self.is_fitted = True
 
     def turn(self, orientation: Orientation) -> None:

@@ -11,7 +11,7 @@ from pacetomo.editor.desk import Desk
 from pacetomo.editor.live import Progress, TargetProgress
 from pacetomo.editor.looks import LOOKS
 from pacetomo.editor.window.list_panel import SYMBOLS
-from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts
+from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts, table_theme
 from pacetomo.pace import describe_left
 
 _MOST_NOTES = 6
@@ -45,6 +45,7 @@ class RunView:
             policy=dpg.mvTable_SizingFixedFit,
             no_saved_settings=True,
         )
+        dpg.bind_item_theme(self._table, table_theme(self.fonts.size_px))
         headings = (("No.", 3.0), ("State", 7.5), ("Images", 5.0), ("nm", 4.0), ("µm", 4.0), ("Remark", 10.0))
         for label, width_em in headings:
             dpg.add_table_column(

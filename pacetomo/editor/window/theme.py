@@ -157,6 +157,14 @@ def _styles(space: int, size_px: int) -> dict[int, tuple[float, float]]:
     }
 
 
+def table_theme(size_px: int) -> int | str:
+    """Theme of a table of texts: without the padding of frames, so that all cells of a row stand in one line."""
+    with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
+        dpg.add_theme_style(dpg.mvStyleVar_FramePadding, 0, 0)
+        dpg.add_theme_style(dpg.mvStyleVar_CellPadding, size_px * 0.27, size_px * 0.13)
+    return theme
+
+
 def text_theme(colour: Colour) -> int | str:
     """Theme for text in this colour."""
     with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
