@@ -32,6 +32,10 @@ FINEST_UM = 6
 """Decimals of coordinates (µm) that edits keep: sums of decimal numbers stay decimal numbers."""
 
 
+OFF_SCALE = 0.2
+"""A stage moves the sample by as many µm as it says; coordinates that differ by more than this share are wrong."""
+
+
 class EditError(PaceError):
     """An edit cannot be done as asked; the document is unchanged."""
 
@@ -298,7 +302,8 @@ def fitted_matrix(targets: TargetSet, picked_at_deg: float) -> Matrix2 | None:
     Returns
     -------
     Matrix2 or None
-        None where fewer than three targets tell, they lie in a row, or contradict each other by more than 5 %.
+        None where fewer than three targets tell, they lie in a row, contradict each other by more than 5 %, or a µm of
+        the stage would not be about a µm of the specimen in every direction.
     """
     both = [
         (t.shift_um, t.stage_um) for t in targets.targets if t.shift_um is not None and t.stage_um is not None
@@ -313,7 +318,7 @@ def fitted_matrix(targets: TargetSet, picked_at_deg: float) -> Matrix2 | None:
         return None
     if np.abs(stage @ solution - seen).max() > 0.05 * np.abs(seen).max():
         return None
-    matrix = Matrix2(
-        *(float(value) for value in (solution[0, 0], solution[1, 0], solution[0, 1], solution[1, 1]))
-    )
-    return matrix if abs(matrix.determinant) > 0.1 else None
+    scales = np.linalg.svd(solution, compute_uv=False)
+    if not (1 - OFF_SCALE < scales[1] and scales[0] < 1 + OFF_SCALE):
+        return None
+    return Matrix2(*(float(value) for value in solution.T.ravel()))
