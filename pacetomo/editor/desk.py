@@ -79,6 +79,8 @@ class Desk:
     states: Mapping[int, State] = field(default_factory=dict)
     is_closing: bool = False
     _told_of_disk: str | None = None
+    _source: tuple[object, ...] | None = None
+    _rows: list[rows.Row] = field(default_factory=list)
 
     @classmethod
     def of(cls, opened: Opened, has_microscope: bool = False) -> Desk:
@@ -125,10 +127,17 @@ class Desk:
             has_scores=any(target.score is not None for target in document.targets.targets),
         )
 
+    def all_rows(self) -> list[rows.Row]:
+        """Rows of all targets in order of acquisition; made anew only when something they show has changed."""
+        source = (self.document.targets, self.document.known, self.states)
+        if self._source is None or any(a is not b for a, b in zip(source, self._source)):
+            self._source, self._rows = source, rows.rows_of(self.document, self.states)
+        return self._rows
+
     def shown_rows(self) -> list[rows.Row]:
         """Rows of the list, filtered and sorted."""
-        all_rows = rows.rows_of(self.document, self.states)
-        return rows.sorted_rows(rows.filtered(all_rows, self.filter_text), self.sort_column, self.is_descending)
+        shown = rows.filtered(self.all_rows(), self.filter_text)
+        return shown if self.is_in_order else rows.sorted_rows(shown, self.sort_column, self.is_descending)
 
     @property
     def is_in_order(self) -> bool:

@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pacetomo.frames import XY
 
 Points = Sequence[XY]
@@ -40,6 +43,30 @@ def outlines(polygons: Iterable[Points]) -> Lines:
             x += (before.x, point.x)
             y += (before.y, point.y)
     return Lines(x, y)
+
+
+def stamped(shape: Lines, places: Points) -> Lines:
+    """The same lines around each of many places.
+
+    >>> stamped(Lines([0.0, 1.0], [0.0, 0.0]), [XY(0, 0), XY(5, 1)])
+    Lines(x=[0.0, 1.0, 5.0, 6.0], y=[0.0, 0.0, 1.0, 1.0])
+    """
+    return Lines(*(_stamped(values, axis) for values, axis in zip(shape, _axes(places))))
+
+
+def stamped_shade(shape: Shade, places: Points) -> Shade:
+    """The same region around each of many places."""
+    x, y = _axes(places)
+    return Shade(_stamped(shape.x, x), _stamped(shape.low, y), _stamped(shape.high, y))
+
+
+def _axes(places: Points) -> NDArray[np.float64]:
+    return np.array(places, dtype=np.float64).reshape(-1, 2).T
+
+
+def _stamped(values: Sequence[float], around: NDArray[np.float64]) -> list[float]:
+    added: list[float] = (around[:, None] + np.array(values, dtype=np.float64)[None, :]).ravel().tolist()
+    return added
 
 
 def dashed(polygons: Iterable[Points], dash_um: float) -> Lines:

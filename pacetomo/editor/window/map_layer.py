@@ -55,6 +55,7 @@ class MapLayer:
     _wanted: list[Tile] = field(default_factory=list)
     _ready: deque[tuple[TiledMap, Tile, Contrast, Floats]] = field(default_factory=deque)
     _work: Optional[Work] = None  # noqa: UP045
+    _is_covered: bool = False
 
     def show(self, tiled: TiledMap | None, origin_um: XY, contrast: Contrast) -> None:
         """Show another map, or none."""
@@ -73,6 +74,7 @@ class MapLayer:
     def set_shown(self, is_shown: bool) -> None:
         """Show the map or hide it."""
         self.is_shown = is_shown
+        self._is_covered = False
         for shown in self._tiles.values():
             dpg.configure_item(shown.series, show=is_shown)
 
@@ -106,11 +108,17 @@ class MapLayer:
         for _ in range(min(_PER_FRAME, len(self._ready))):
             self._put(*self._ready.popleft())
         self._forget_old()
+        self._hide_covered()
         waiting = {tile for _, tile, contrast, _ in self._ready if contrast == self.contrast}
         missing = [tile for tile in self._wanted if not self._is_up_to_date(tile) and tile not in waiting]
         if missing and self._work is None:
             self._start(missing[:8])
         return bool(missing or self._ready)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that the view needs is on the screen."""
+        return bool(self._wanted) and all(self._is_up_to_date(tile) for tile in self._wanted)
 
     def _is_up_to_date(self, tile: Tile) -> bool:
         shown = self._tiles.get(tile)
@@ -144,6 +152,7 @@ class MapLayer:
             return
         if tile in self._tiles:
             self._drop(tile)
+        self._is_covered &= tile.level != tiled.coarsest
         if self._registry is None:
             self._registry = dpg.add_texture_registry()
         side = picture.shape[0]
@@ -151,6 +160,19 @@ class MapLayer:
         low, high = self._bounds(tile)
         series = self.canvas.add_picture(texture, low, high, below_others=tile.level == tiled.coarsest)
         self._tiles[tile] = _Shown(texture, series, contrast)
+
+    def _hide_covered(self) -> None:
+        """Hide coarse tiles while finer ones cover them, which saves drawing each pixel twice."""
+        if self.tiled is None:
+            return
+        coarsest = self.tiled.coarsest
+        is_covered = self.is_complete and any(tile.level != coarsest for tile in self._wanted)
+        if is_covered == self._is_covered:
+            return
+        self._is_covered = is_covered
+        for tile, shown in self._tiles.items():
+            if tile.level == coarsest:
+                dpg.configure_item(shown.series, show=not is_covered)
 
     def _forget_old(self) -> None:
         """Drop tiles of another level than is shown, once those are there, and the oldest ones of too many."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacetomo.editor.map_items import MapChoice, choices_in, choices_of, item_of
-from pacetomo.editor.maps import MapImage, read_map, stage_matrix
+from pacetomo.editor.maps import MapImage, MapItem, read_map, stage_matrix
 from pacetomo.editor.model import Document
 from pacetomo.editor.tiles import Contrast, TiledMap
 from pacetomo.editor.window.dialogs import Field
@@ -73,11 +73,18 @@ class Maps:
         self.window.dialogs.form("Load map", [field], accept, f"{text[:1].upper()}{text[1:]}", "Read")
 
     def load(self, choice: MapChoice) -> None:
+        """Load a map of a Navigator file in the background."""
+        self._load(choice.label, lambda: item_of(choice))
+
+    def load_item(self, item: MapItem) -> None:
         """Load a map in the background."""
+        self._load(item.label, lambda: item)
+
+    def _load(self, label: str, find: Callable[[], MapItem]) -> None:
         document = self.window.desk.document
 
-        def read(work: Work) -> tuple[MapImage, TiledMap, Document]:
-            item = item_of(choice)
+        def read(work: Work) -> tuple[MapImage, TiledMap, Contrast, Document]:
+            item = find()
             known = document.known
             if document.stage_to_specimen is None:
                 known = replace(known, stage_to_specimen=stage_matrix(item))
@@ -87,15 +94,15 @@ class Maps:
                 raise CancelledError("loading the map was given up")
             tiled = TiledMap.of(image.image.pixels, self._corners(image, placed))
             tiled.make_levels()
-            return image, tiled, placed
+            return image, tiled, Contrast(*image.image.limits()), placed
 
-        def take(found: tuple[MapImage, TiledMap, Document]) -> None:
-            image, tiled, placed = found
+        def take(found: tuple[MapImage, TiledMap, Contrast, Document]) -> None:
+            image, tiled, contrast, placed = found
             desk = self.window.desk
             if desk.document.known.stage_to_specimen is None and placed.known.stage_to_specimen is not None:
                 desk.learn(replace(desk.document.known, stage_to_specimen=placed.known.stage_to_specimen))
             self.image = image
-            self.usual = self.contrast = Contrast(*image.image.limits())
+            self.usual = self.contrast = contrast
             self._show(tiled)
             self.window.set_shown(with_map=True)
             columns, rows = image.image.full_px
@@ -104,7 +111,7 @@ class Maps:
         def fail(error: PaceError) -> None:
             self.window.desk.complain(error, "The map cannot be shown")
 
-        self.window.workers.start(f"Loading map {choice.label}", read, take, fail, lane="map")
+        self.window.workers.start(f"Loading map {label}", read, take, fail, lane="map")
 
     # --- showing
 

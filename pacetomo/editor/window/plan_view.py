@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import dearpygui.dearpygui as dpg
 
-from pacetomo.editor.desk import Desk
-from pacetomo.editor.plan_panel import Findings, Summary, summarise
+from pacetomo.editor.plan_panel import Findings, Summary
 from pacetomo.editor.window.theme import ERROR, GOOD, TEXT_DIM, WARNING, Fonts
 from pacetomo.overlap import Overlap
 
@@ -18,7 +17,6 @@ _MOST_PROBLEMS, _MOST_OVERLAPS = 40, 12
 class PlanView:
     """The plan in a window."""
 
-    desk: Desk
     fonts: Fonts
 
     def build(self, parent: int | str) -> None:
@@ -42,9 +40,8 @@ class PlanView:
         self._state = dpg.add_text("", parent=parent)
         self._problems = dpg.add_child_window(parent=parent, height=-1)
 
-    def redraw(self) -> Summary:
-        """Show the figures of the document as it is now."""
-        summary = summarise(self.desk.document)
+    def show(self, summary: Summary) -> None:
+        """Show the figures of a plan."""
         dpg.set_value(self._summary, summary.describe())
         dpg.configure_item(self._summary, color=ERROR if summary.missing else (230, 232, 236, 255))
         dpg.delete_item(self._figures, children_only=True, slot=1)
@@ -56,7 +53,6 @@ class PlanView:
         dpg.set_value(self._tilts, [numbers, list(summary.tilts_deg)])
         dpg.fit_axis_data(self._x)
         dpg.fit_axis_data(self._y)
-        return summary
 
     def show_findings(self, findings: Findings | None, text: str = "checking ...") -> None:
         """Show what a check has found; None while it is under way."""

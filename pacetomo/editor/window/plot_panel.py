@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Optional
 
 import dearpygui.dearpygui as dpg
 
 from pacetomo.editor import drawing, looks, shapes
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.looks import LOOKS, Look, Scale, State
-from pacetomo.editor.rows import Row, rows_of
+from pacetomo.editor.rows import Row
+from pacetomo.editor.shapes import Lines, Shade
 from pacetomo.editor.viewing import Orientation
 from pacetomo.editor.window.canvas import Canvas, Label
 from pacetomo.errors import PlanError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.overlap import Overlap
 
 _SCORE_STEPS = 10
-_LEAST_FIELD_FOR_LABELS_PX = 13
-_MOST_LABELS = 600
+_LEAST_SPACING_FOR_LABELS_EM = 2.6
+_MOST_LABELS_OF_A_CROWD = 30
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,9 @@ class PlotPanel:
     overlaps: Sequence[Overlap] = ()
     shaded: list[drawing.Shaded] = field(default_factory=list)
     is_fitted: bool = False
+    _drawn: Optional[tuple[object, ...]] = None  # noqa: UP045 - evaluated at run time on Python 3.9
+    _rows: list[Row] = field(default_factory=list)
+    _spacing_um: float = 1.0
 
     def __post_init__(self) -> None:
         weight = max(self.canvas.text_px / 10, 1.2)
@@ -82,61 +88,87 @@ class PlotPanel:
     # --- all of it
 
     def redraw(self) -> None:
-        """Draw the document as it is now."""
-        all_rows = rows_of(self.desk.document, self.desk.states)
+        """Draw the document as it is now, or only what is selected if nothing else has changed."""
+        document = self.desk.document
         if not self.is_fitted:
             self.fit()
-        self._draw_fields(all_rows)
-        self._draw_markers(all_rows)
-        self._draw_surroundings()
-        self.redraw_beams()
-        self.redraw_labels(all_rows)
+        drawn = (document.targets, document.known.facts, self.desk.states, self.shown)
+        if self._drawn is None or any(a is not b for a, b in zip(drawn, self._drawn)):
+            self._drawn = drawn
+            self._rows = self.desk.all_rows()
+            self._spacing_um = _spacing(row.place_um for row in self._rows)
+            self._draw_fields()
+            self._draw_markers()
+            self._draw_surroundings()
+            self.redraw_beams()
+        self._draw_selection()
+        self.redraw_labels()
 
     def _plot(self, points: Iterable[XY]) -> list[XY]:
         matrix = self.shown.orientation.matrix()
         return [matrix.apply(point) for point in points]
 
-    def _fields(self, rows: Iterable[Row]) -> list[list[XY]]:
-        document = self.desk.document
-        return [
-            self._plot(drawing.field_corners(row.place_um, drawing.field_of(document, row.area))) for row in rows
-        ]
+    def _shape(self, area: str) -> list[XY]:
+        """Corners of a field around its centre."""
+        return self._plot(drawing.field_corners(ORIGIN, drawing.field_of(self.desk.document, area)))
 
-    def _draw_fields(self, rows: Sequence[Row]) -> None:
-        document = self.desk.document
-        dash_um = drawing.record_field(document).size_um.y / 12
-        scale = looks.score_scale(row.score for row in rows) if self.shown.by_score else None
+    def _outlines(self, rows: Iterable[Row], with_dashes: bool = False) -> Lines:
+        """Outlines of the fields of targets."""
+        dash_um = drawing.record_field(self.desk.document).size_um.y / 12
+        drawn = Lines([], [])
+        for area, places in self._by_area(rows).items():
+            shape = self._shape(area)
+            lines = shapes.dashed([shape], dash_um) if with_dashes else shapes.outlines([shape])
+            more = shapes.stamped(lines, places)
+            drawn = Lines(drawn.x + more.x, drawn.y + more.y)
+        return drawn
+
+    def _shades(self, rows: Iterable[Row]) -> Shade:
+        """Fields of targets."""
+        drawn = Shade([], [], [])
+        for area, places in self._by_area(rows).items():
+            more = shapes.stamped_shade(shapes.shaded([self._shape(area)]), places)
+            drawn = Shade(drawn.x + more.x, drawn.low + more.low, drawn.high + more.high)
+        return drawn
+
+    def _by_area(self, rows: Iterable[Row]) -> dict[str, list[XY]]:
+        """Places in the plot plane by low-dose area."""
+        found: dict[str, list[XY]] = defaultdict(list)
+        for row in rows:
+            found[row.area].append(row.place_um)
+        return {area: self._plot(places) for area, places in found.items()}
+
+    def _draw_fields(self) -> None:
+        scale = looks.score_scale(row.score for row in self._rows) if self.shown.by_score else None
         by_state: dict[State, list[Row]] = defaultdict(list)
         by_score: dict[int, list[Row]] = defaultdict(list)
-        for row in rows:
+        for row in self._rows:
             if scale is None:
                 by_state[row.state].append(row)
             else:
                 by_score[_step(scale, row.score)].append(row)
         for state in LOOKS:
-            fields = self._fields(by_state[state])
             is_skipped = state is State.SKIPPED
-            lines = shapes.dashed(fields, dash_um) if is_skipped else shapes.outlines(fields)
-            self.canvas.draw_lines(f"outline {state.name}", lines)
-            self.canvas.draw_shade(f"field {state.name}", shapes.shaded([] if is_skipped else fields))
+            self.canvas.draw_lines(f"outline {state.name}", self._outlines(by_state[state], is_skipped))
+            self.canvas.draw_shade(f"field {state.name}", self._shades([] if is_skipped else by_state[state]))
         for step in range(_SCORE_STEPS + 1):
-            fields = self._fields(by_score[step])
-            self.canvas.draw_lines(f"score outline {step}", shapes.outlines(fields))
-            self.canvas.draw_shade(f"score {step}", shapes.shaded(fields))
-        chosen = self._fields(row for row in rows if row.number in document.selected)
-        self.canvas.draw_lines("selection", shapes.outlines(chosen))
+            self.canvas.draw_lines(f"score outline {step}", self._outlines(by_score[step]))
+            self.canvas.draw_shade(f"score {step}", self._shades(by_score[step]))
 
-    def _draw_markers(self, rows: Sequence[Row]) -> None:
+    def _draw_selection(self) -> None:
+        document = self.desk.document
+        chosen = [row for row in self._rows if row.number in document.selected]
+        self.canvas.draw_lines("selection", self._outlines(chosen))
+        points = [document.point_places_um[place] for place in sorted(document.selected_points)]
+        self.canvas.draw_markers("selected points", self._plot(points))
+
+    def _draw_markers(self) -> None:
         by_state: dict[State, list[XY]] = defaultdict(list)
-        for row in rows:
+        for row in self._rows:
             by_state[row.state].append(row.place_um)
         for state in LOOKS:
             self.canvas.draw_markers(f"marker {state.name}", self._plot(by_state[state]))
-        document = self.desk.document
-        points = document.point_places_um
-        self.canvas.draw_markers("points", self._plot(points))
-        chosen = [points[place] for place in sorted(document.selected_points)]
-        self.canvas.draw_markers("selected points", self._plot(chosen))
+        self.canvas.draw_markers("points", self._plot(self.desk.document.point_places_um))
 
     def _draw_surroundings(self) -> None:
         document = self.desk.document
@@ -153,31 +185,43 @@ class PlotPanel:
     def redraw_beams(self) -> None:
         """Draw the beams' footprints and overlaps at the tilt shown."""
         document = self.desk.document
-        beams: list[list[XY]] = []
+        lines, shade = Lines([], []), Shade([], [], [])
         self.shaded = []
         if self.shown.with_beams:
             try:
-                beams = [self._plot(p) for p in drawing.footprints(document, self.shown.tilt_deg).values()]
+                lines, shade = self._beams()
                 self.shaded = drawing.shaded_overlaps(document, self.shown.tilt_deg, self.overlaps)
-            except PlanError as err:  # seen edge-on there is nothing to draw, and the slider tells why
+            except PlanError as err:  # seen edge-on there is nothing to draw, and the lower edge tells why
                 self.desk.status = str(err)
-        self.canvas.draw_lines("beam outlines", shapes.outlines(beams))
-        self.canvas.draw_shade("beams", shapes.shaded(beams))
+        self.canvas.draw_lines("beam outlines", lines)
+        self.canvas.draw_shade("beams", shade)
         steps = (0.0, *looks.OVERLAP_STEPS_E_PER_A2)
         for low, high in zip(steps, (*steps[1:], float("inf"))):
             regions = [self._plot(s.region_um) for s in self.shaded if low <= s.dose_e_per_a2 < high]
             self.canvas.draw_shade(f"overlap {low}", shapes.shaded(regions))
 
-    def redraw_labels(self, rows: Sequence[Row] | None = None) -> None:
-        """Draw the targets' numbers, where there is room for them."""
+    def _beams(self) -> tuple[Lines, Shade]:
+        """Footprints of all beams: the same ellipse around each target."""
         document = self.desk.document
-        field = drawing.record_field(document).size_um
-        crowded = field.x / self.canvas.view.um_per_px < _LEAST_FIELD_FOR_LABELS_PX
-        all_rows = rows_of(document, self.desk.states) if rows is None else rows
-        some = [row for row in all_rows if not crowded or row.number in document.selected][:_MOST_LABELS]
-        em = self.canvas.text_px
+        number = document.targets.tracking.number
+        shape = self._plot(drawing.footprint(document, number, self.shown.tilt_deg))
+        places = self._plot(row.place_um for row in self._rows if not row.skip)
+        return (
+            shapes.stamped(shapes.outlines([shape]), places),
+            shapes.stamped_shade(shapes.shaded([shape]), places),
+        )
+
+    def redraw_labels(self) -> None:
+        """Draw the targets' numbers where there is room for them, else those of some selected ones."""
+        document, em = self.desk.document, self.canvas.text_px
+        crowded = self._is_crowded(self.canvas.view.um_per_px)
+        some = [row for row in self._rows if not crowded or row.number in document.selected]
+        if crowded and len(some) > _MOST_LABELS_OF_A_CROWD:
+            some = []
+        # Beside the upper right corner of the field, where the number covers neither its outline nor the marker.
+        corner = {area: _upper_right(self._shape(area)) for area in {row.area for row in some}}
         labels = [
-            Label(place, str(row.number), (0.45 * em, -1.25 * em))
+            Label(place.plus(corner[row.area]), str(row.number), (0.15 * em, -0.75 * em))
             for row, place in zip(some, self._plot(row.place_um for row in some))
         ]
         labels += [
@@ -185,6 +229,10 @@ class PlotPanel:
             for number, place in enumerate(self._plot(document.point_places_um), start=1)
         ]
         self.canvas.draw_labels(labels)
+
+    def _is_crowded(self, um_per_px: float) -> bool:
+        """Whether numbers beside all targets would cover each other."""
+        return self._spacing_um / um_per_px < _LEAST_SPACING_FOR_LABELS_EM * self.canvas.text_px
 
     # --- view
 
@@ -206,11 +254,9 @@ class PlotPanel:
 
     def zoom(self, factor: float, fixed_um: XY | None = None) -> None:
         """Enlarge the content by a factor; a place of the plot plane stays where it is on the screen."""
-        before = self.canvas.view.um_per_px
+        before = self._is_crowded(self.canvas.view.um_per_px)
         self.canvas.show(self.canvas.view.zoomed(factor, fixed_um), self.shown.orientation)
-        field_um = drawing.record_field(self.desk.document).size_um.x
-        crossed = {field_um / scale < _LEAST_FIELD_FOR_LABELS_PX for scale in (before, self.canvas.view.um_per_px)}
-        if len(crossed) == 2:
+        if self._is_crowded(self.canvas.view.um_per_px) is not before:
             self.redraw_labels()
 
     def pan(self, dx_px: float, dy_px: float) -> None:
@@ -256,3 +302,15 @@ def _step(scale: Scale, score: float | None) -> int:
     span = scale.high - scale.low
     share = 0.5 if span <= 0 else (score - scale.low) / span
     return min(int(share * _SCORE_STEPS), _SCORE_STEPS - 1)
+
+
+def _upper_right(corners: Sequence[XY]) -> XY:
+    return XY(max(corner.x for corner in corners), max(corner.y for corner in corners))
+
+
+def _spacing(places: Iterable[XY]) -> float:
+    """About how far from each other places are (µm), if they are spread evenly."""
+    there = list(places)
+    width = max(p.x for p in there) - min(p.x for p in there)
+    height = max(p.y for p in there) - min(p.y for p in there)
+    return math.sqrt(max(width * height, width, height, 0.01) / len(there))

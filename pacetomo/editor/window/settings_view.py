@@ -186,8 +186,8 @@ class SettingsView:
 
     def _scroll(self) -> None:
         """Bring the current setting into sight."""
-        top = dpg.get_item_rect_min(self._listing)[1]
-        place = dpg.get_item_rect_min(self._lines[self._current].row)[1] - top + dpg.get_y_scroll(self._listing)
+        first, current = (self._lines[name].row for name in (self._visible[0], self._current))
+        place = dpg.get_item_rect_min(current)[1] - dpg.get_item_rect_min(first)[1]
         height = dpg.get_item_rect_size(self._listing)[1]
         scroll = dpg.get_y_scroll(self._listing)
         if not scroll < place < scroll + height - 3 * self.fonts.size_px:

@@ -50,6 +50,8 @@ class Shell:
     areas: dict[str, int | str] = field(default_factory=dict)
     _placed: list[_Placed] = field(default_factory=list)
     _said: tuple[object, ...] = ()
+    _under: tuple[object, int] = (None, -1)
+    _named: str = ""
 
     def build(self) -> None:
         """Make everything but what is in the panels."""
@@ -188,7 +190,10 @@ class Shell:
         window, desk = self.window, self.window.desk
         running = window.workers.running
         at_um = window.mouse.at_um
-        where = "" if at_um is None else f"SSX {at_um.x:8.3f}  SSY {at_um.y:8.3f} µm  {window.under_mouse(at_um)}"
+        # What is under the mouse takes a moment to find out among hundreds of targets.
+        if (at_um, desk.revision) != self._under:
+            self._under, self._named = (at_um, desk.revision), "" if at_um is None else window.under_mouse(at_um)
+        where = "" if at_um is None else f"SSX {at_um.x:8.3f}  SSY {at_um.y:8.3f} µm  {self._named}"
         work = (running[0].title, running[0].done, running[0].total) if running else ("", 0, 0)
         file = desk.document.path.name
         said = (desk.status, work, where, file, desk.history.is_changed, desk.document.lock is not None)

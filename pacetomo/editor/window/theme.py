@@ -113,8 +113,8 @@ _COLOURS: dict[int, Colour] = {
     dpg.mvThemeCol_Button: CONTROL,
     dpg.mvThemeCol_ButtonHovered: CONTROL_HOVERED,
     dpg.mvThemeCol_ButtonActive: ACCENT,
-    dpg.mvThemeCol_Header: (38, 94, 138, 255),
-    dpg.mvThemeCol_HeaderHovered: (48, 80, 108, 255),
+    dpg.mvThemeCol_Header: (28, 66, 98, 255),
+    dpg.mvThemeCol_HeaderHovered: (52, 62, 74, 255),
     dpg.mvThemeCol_HeaderActive: ACCENT,
     dpg.mvThemeCol_Tab: CONTROL,
     dpg.mvThemeCol_TabHovered: ACCENT,
@@ -191,7 +191,8 @@ def shade_theme(colour: Colour) -> int | str:
 def marker_theme(look: Look, size_px: float) -> int | str:
     """Theme of a series of markers."""
     fill = look.colour if look.is_filled else (0, 0, 0, 0)
-    outline = (15, 15, 15, 255) if look.is_filled else look.colour
+    # Filled ones have no outline: where there is no graphics card it costs as much as all else of a marker.
+    outline = (0, 0, 0, 0) if look.is_filled else look.colour
     with dpg.theme() as theme, dpg.theme_component(dpg.mvScatterSeries):
         for target, colour in ((dpg.mvPlotCol_MarkerFill, fill), (dpg.mvPlotCol_MarkerOutline, outline)):
             dpg.add_theme_color(target, colour, category=dpg.mvThemeCat_Plots)

@@ -71,7 +71,7 @@ class EditorWindow:
         self._drawn_targets: TargetSet | None = None
         self._drawn_selection: object = None
         self._lively_until = 0.0
-        self._due = {"disk": 0.0, "run": 0.0, "unsaved": 0.0, "plan": 0.0}
+        self._due = {"disk": 0.0, "run": 0.0, "unsaved": 0.0, "figures": 0.0, "plan": 0.0}
         self._busy: dict[str, Work] = {}
         self._text_is_chosen = False
         self._geometry: GeometryView | None = None
@@ -118,7 +118,7 @@ class EditorWindow:
         self.details.build(self.shell.areas["targets"])
         self.settings = SettingsView(desk, self.fonts)
         self.settings.build(self.shell.areas["settings"])
-        self.plan = PlanView(desk, self.fonts)
+        self.plan = PlanView(self.fonts)
         self.plan.build(self.shell.areas["plan"])
         self.run_view = RunView(desk, self.fonts)
         self.run_view.build(self.shell.areas["run"])
@@ -215,12 +215,11 @@ class EditorWindow:
         if document.targets is not self._drawn_targets:
             self._drawn_targets = document.targets
             self.settings.redraw()
-            self.plan.redraw()
             self.plan.show_findings(None)
             steepest = max(drawing.steepest_deg(document), 1.0)
             dpg.configure_item(self.shell.tilt, max_value=steepest)
             now_s = time.monotonic()
-            self._due["plan"], self._due["unsaved"] = now_s + _CHECK_PLAN_S, now_s + _KEEP_UNSAVED_S
+            self._due.update(figures=now_s, plan=now_s + _CHECK_PLAN_S, unsaved=now_s + _KEEP_UNSAVED_S)
         dpg.set_value(self.shell.tilt, self.plot.shown.tilt_deg)
         self.shell.redraw(self.situation())
         return True
@@ -243,6 +242,9 @@ class EditorWindow:
         if self._is_due("unsaved", now_s, None):
             history, stamp = desk.history, desk.stamp
             self._in_turn("unsaved", lambda work: saving.keep_unsaved(history, stamp), lambda done: None)
+        if self._is_due("figures", now_s, None):
+            document = desk.document
+            self._in_turn("figures", lambda work: plan_panel.summarise(document), self.plan.show)
         if self._is_due("plan", now_s, None):
             document = desk.document
             self._in_turn("plan", lambda work: plan_panel.findings(document), lambda found: self._take_findings(found, document))
