@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pacetomo.editor.edits import check_places, renumbered
@@ -44,16 +45,13 @@ def add_at(document: Document, places_um: Sequence[XY], clearance_um: float = SA
     document.require_unlocked()
     document.require_places()
     check_places(places_um)
-    held = list(document.places_um.values())
-    chosen: list[XY] = []
-    for place in places_um:
-        if all(place.minus(other).length >= clearance_um for other in itertools.chain(held, chosen)):
-            chosen.append(place)
+    chosen = _free(places_um, document.places_um.values(), clearance_um)
     if not chosen:
         raise EditError("there is a target at each of these places already")
-    if len(held) + len(chosen) > MOST_TARGETS:
+    count = len(document.numbers) + len(chosen)
+    if count > MOST_TARGETS:
         raise EditError(
-            f"the area would have {len(held) + len(chosen)} targets, at most {MOST_TARGETS} are possible: choose a "
+            f"the area would have {count} targets, at most {MOST_TARGETS} are possible: choose a "
             "wider spacing or a smaller region"
         )
     document = renumbered(document)
@@ -66,6 +64,32 @@ def add_at(document: Document, places_um: Sequence[XY], clearance_um: float = SA
     )
     targets = replace(document.targets, targets=(*_with_own_place(document), *new))
     return document.with_targets(targets).with_selected(target.number for target in new)
+
+
+def _free(places_um: Iterable[XY], held_um: Iterable[XY], clearance_um: float) -> list[XY]:
+    """Places at least so far from those that are held, and from each other.
+
+    Places are kept by the square of that size in which they lie, so that only the squares around have to be looked at.
+    """
+    squares: dict[tuple[int, int], list[XY]] = {}
+
+    def square(place: XY) -> tuple[int, int]:
+        return math.floor(place.x / clearance_um), math.floor(place.y / clearance_um)
+
+    def is_free(place: XY) -> bool:
+        column, row = square(place)
+        around = itertools.product((column - 1, column, column + 1), (row - 1, row, row + 1))
+        others = itertools.chain.from_iterable(squares.get(at, ()) for at in around)
+        return all(place.minus(other).length >= clearance_um for other in others)
+
+    for place in held_um:
+        squares.setdefault(square(place), []).append(place)
+    free = []
+    for place in places_um:
+        if is_free(place):
+            free.append(place)
+            squares.setdefault(square(place), []).append(place)
+    return free
 
 
 def _with_own_place(document: Document) -> tuple[Target, ...]:

@@ -119,10 +119,14 @@ def test_overlaps_of_targets_that_are_gone_are_not_drawn():
     assert drawing.shaded_overlaps(area(), 0.0, [Overlap(1, 9, 1.0, 1.0, 0.0, 1.0)]) == []
 
 
-def test_clipping_away_all_leaves_nothing():
-    square = drawing.field_corners(XY(0.0, 0.0), Field(XY(1.0, 1.0)))
-    assert drawing.clipped(square, drawing.field_corners(XY(5.0, 0.0), Field(XY(1.0, 1.0)))) == ()
-    assert surface(drawing.clipped(square, square)) == pytest.approx(1.0)
+def test_beams_that_do_not_reach_an_image_or_cover_it_all():
+    field = Field(XY(1.0, 0.5), 30.0)
+    beams = [XY(5.0, 0.0), XY(0.0, 1.2), XY(0.1, 0.0)]
+    none, above, all_of_it = drawing.exposed_regions(beams, 1.0, field)
+    assert none == ()
+    assert 0 < surface(above) < 0.25
+    assert surface(all_of_it) == pytest.approx(0.5)
+    assert drawing.exposed_regions([], 1.0, field) == []
 
 
 def test_limit_and_axis():
