@@ -47,7 +47,9 @@ def write_map(folder: Path, pixels: int, width_um: float) -> MapItem:
     rng = np.random.default_rng(1)
     rows, columns = np.mgrid[0:pixels, 0:pixels].astype(np.float32)
     holes = np.sin(columns / 40) * np.sin(rows / 40) > 0.3
-    image = (1000 + 600 * holes + 80 * rng.standard_normal((pixels, pixels), dtype=np.float32)).astype(np.int16)
+    image = (1000 + 600 * holes + 80 * rng.standard_normal((pixels, pixels), dtype=np.float32)).astype(
+        np.int16
+    )
     path = folder / "map.mrc"
     with mrcfile.new(path) as mrc:
         mrc.set_data(image)

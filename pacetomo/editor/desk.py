@@ -86,7 +86,9 @@ class Desk:
     def of(cls, opened: Opened, has_microscope: bool = False) -> Desk:
         """The desk with a file just opened; offers unsaved work."""
         desk = cls(opened.history, opened.stamp, has_microscope)
-        desk.status = f"{len(opened.history.present.numbers)} targets read from {opened.history.present.path.name}"
+        desk.status = (
+            f"{len(opened.history.present.numbers)} targets read from {opened.history.present.path.name}"
+        )
         if opened.warnings:
             desk.ask(Question("Odd in this file", "\n".join(opened.warnings)))
         if opened.unsaved is not None:
@@ -95,7 +97,9 @@ class Desk:
 
     def _offer(self, opened: Opened) -> None:
         def take_up() -> None:
-            self._show(saving.recovered(opened).history, "unsaved work recovered; Undo shows the file as it was")
+            self._show(
+                saving.recovered(opened).history, "unsaved work recovered; Undo shows the file as it was"
+            )
 
         def throw_away() -> None:
             saving.forget_unsaved(self.document.path)

@@ -37,7 +37,9 @@ def require_display() -> None:
         return
     name = os.environ.get("DISPLAY")
     if not name:
-        wayland = " (Wayland alone is not enough, XWayland is needed)" if "WAYLAND_DISPLAY" in os.environ else ""
+        wayland = (
+            " (Wayland alone is not enough, XWayland is needed)" if "WAYLAND_DISPLAY" in os.environ else ""
+        )
         raise NoDisplayError(
             f"the target editor needs a display, and there is none: DISPLAY is not set{wayland}; work at a screen, "
             "with ssh -X, or change the target file as a text"

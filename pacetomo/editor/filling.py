@@ -51,7 +51,10 @@ def places_inside(
     if columns * rows > MOST_TARGETS:
         raise EditError(f"far more than {MOST_TARGETS} targets would fit: choose a wider spacing")
     places = [
-        XY(middle.x + (column + (0.5 if packing == "hexagonal" and row % 2 else 0.0)) * spacing_um, middle.y + row * row_um)
+        XY(
+            middle.x + (column + (0.5 if packing == "hexagonal" and row % 2 else 0.0)) * spacing_um,
+            middle.y + row * row_um,
+        )
         for row in range(-rows, rows + 1)
         for column in range(-columns, columns + 1)
     ]
@@ -111,11 +114,17 @@ def split(document: Document, limit_um: float) -> list[Document]:
         raise EditError(f"all targets are within {limit_um:g} µm of the tracking target")
     paths = _free_paths(document, len(groups) - 1)
     if len(paths) < len(groups) - 1:
-        raise EditError(f"{len(groups)} areas would be needed: raise the limit, or move targets nearer together")
+        raise EditError(
+            f"{len(groups)} areas would be needed: raise the limit, or move targets nearer together"
+        )
     parts = []
     for path, group in zip([document.path, *paths], groups):
         first = document.target(group[0])
-        if path != document.path and first.stage_um is None and document.stage_at(document.places_um[group[0]]) is None:
+        if (
+            path != document.path
+            and first.stage_um is None
+            and document.stage_at(document.places_um[group[0]]) is None
+        ):
             raise EditError(
                 f"target {group[0]} would be a tracking target and has no stage coordinates: open the file at the "
                 "microscope, or load a map of the area"
@@ -132,7 +141,9 @@ def split(document: Document, limit_um: float) -> list[Document]:
 def _free_paths(document: Document, count: int) -> list[Path]:
     """Names of target files that are not there."""
     files = AreaFiles(document.path)
-    paths = [document.path.with_name(f"{files.root}{letter}_tgts.txt") for letter in "bcdefghijklmnopqrstuvwxyz"]
+    paths = [
+        document.path.with_name(f"{files.root}{letter}_tgts.txt") for letter in "bcdefghijklmnopqrstuvwxyz"
+    ]
     return [path for path in paths if path.name.casefold() not in document.known.names][:count]
 
 

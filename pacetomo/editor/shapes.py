@@ -117,7 +117,9 @@ def _span(polygon: Points, place: float) -> tuple[float, float]:
         left, right = sorted((before, point))
         if left.x <= place <= right.x:
             span = right.x - left.x
-            for y in (left.y, right.y) if span == 0 else (left.y + (right.y - left.y) * (place - left.x) / span,):
+            for y in (
+                (left.y, right.y) if span == 0 else (left.y + (right.y - left.y) * (place - left.x) / span,)
+            ):
                 low, high = min(low, y), max(high, y)
         before = point
     return low, high

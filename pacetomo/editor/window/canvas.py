@@ -17,6 +17,7 @@ from pacetomo.editor.viewing import Orientation, View
 from pacetomo.editor.window.theme import line_theme, marker_theme, shade_theme
 from pacetomo.frames import XY
 
+
 class Label(NamedTuple):
     """A text in the plot, its upper left corner so many pixels right of and below a place (µm, plot plane)."""
 
@@ -32,7 +33,13 @@ class Canvas:
         self.view = View()
         self.text_px = text_px
         self.plot = dpg.add_plot(
-            parent=parent, width=-1, height=-1, no_title=True, no_menus=True, no_mouse_pos=True, no_inputs=True
+            parent=parent,
+            width=-1,
+            height=-1,
+            no_title=True,
+            no_menus=True,
+            no_mouse_pos=True,
+            no_inputs=True,
         )
         bare = {"no_tick_labels": True, "no_tick_marks": True, "no_label": True, "no_highlight": True}
         self._x = dpg.add_plot_axis(dpg.mvXAxis, parent=self.plot, **bare)
@@ -133,7 +140,9 @@ class Canvas:
             for value in y_ticks
             if 2.5 * em < view.pixel(XY(left, value))[1] < low_px - em
         ]
-        labels.append(Label(XY(left, top), f"{up_name} µm {'↑' if sign_y > 0 else '↓'}", (0.3 * em, 0.3 * em)))
+        labels.append(
+            Label(XY(left, top), f"{up_name} µm {'↑' if sign_y > 0 else '↓'}", (0.3 * em, 0.3 * em))
+        )
         labels.append(
             Label(XY(right, bottom), f"{across_name} µm {'→' if sign_x > 0 else '←'}", (-5.6 * em, -1.4 * em))
         )

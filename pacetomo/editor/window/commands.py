@@ -48,7 +48,11 @@ class Commands:
     def __init__(self, window: EditorWindow) -> None:
         self.window = window
         self.desk = window.desk
-        self.handlers: Mapping[str, Callable[[], None]] = {**self._of_files(), **self._of_targets(), **self._of_view()}
+        self.handlers: Mapping[str, Callable[[], None]] = {
+            **self._of_files(),
+            **self._of_targets(),
+            **self._of_view(),
+        }
 
     def do(self, name: str) -> None:
         """Do an action, or say why it cannot be done now."""
@@ -142,7 +146,9 @@ class Commands:
             self.window.dialogs.close()
             self.desk.save_as(wanted if wanted.is_absolute() else path.parent / wanted)
 
-        fields = [Field("name", "File name", path.name, "Ends in _tgts.txt; in the same folder, or with a path")]
+        fields = [
+            Field("name", "File name", path.name, "Ends in _tgts.txt; in the same folder, or with a path")
+        ]
         self.window.dialogs.form("Save as", fields, accept, action="Save")
 
     def _reload(self) -> None:
@@ -164,15 +170,27 @@ class Commands:
 
     def _make_track(self) -> None:
         number = min(self.desk.document.selected)
-        self.desk.edit(f"Make target {number} the tracking target", lambda document: edits.make_track(document, number))
+        self.desk.edit(
+            f"Make target {number} the tracking target", lambda document: edits.make_track(document, number)
+        )
 
     def _place_form(self, title: str, at_um: XY, accept: Callable[[XY], None]) -> None:
         def read(values: dict[str, str]) -> None:
             accept(XY(_number(values["x"], "SSX"), _number(values["y"], "SSY")))
 
         fields = [
-            Field("x", "SSX (µm)", format_float(round(at_um.x, 4)), "Along the tilt axis, from the tracking target"),
-            Field("y", "SSY (µm)", format_float(round(at_um.y, 4)), "Across the tilt axis, from the tracking target"),
+            Field(
+                "x",
+                "SSX (µm)",
+                format_float(round(at_um.x, 4)),
+                "Along the tilt axis, from the tracking target",
+            ),
+            Field(
+                "y",
+                "SSY (µm)",
+                format_float(round(at_um.y, 4)),
+                "Across the tilt axis, from the tracking target",
+            ),
         ]
         self.window.dialogs.form(title, fields, read)
 
@@ -213,7 +231,9 @@ class Commands:
     def _add_pattern(self) -> None:
         document = self.desk.document
         lattice = document.lattice or Lattice(XY(3.0, 0.0), XY(0.0, 3.0))
-        text = "Vectors from a hole to its neighbours. Select three targets beforehand to take them from there."
+        text = (
+            "Vectors from a hole to its neighbours. Select three targets beforehand to take them from there."
+        )
         if len(document.selected) == 3:
             lattice = adding.lattice_through(document, sorted(document.selected))
             text = "Vectors between the three selected targets."
@@ -230,9 +250,19 @@ class Commands:
             )
 
         vectors = (("ax", "A along X", lattice.a_um.x), ("ay", "A along Y", lattice.a_um.y), ("bx", "B along X", lattice.b_um.x), ("by", "B along Y", lattice.b_um.y))  # fmt: skip
-        fields = [Field(name, f"{label} (µm)", format_float(round(value, 4))) for name, label, value in vectors]
+        fields = [
+            Field(name, f"{label} (µm)", format_float(round(value, 4))) for name, label, value in vectors
+        ]
         fields.append(Field("size", "Holes to each side", "2", "1 gives 3 x 3 targets, 2 gives 5 x 5 ..."))
-        fields.append(Field("limit", "Within image shift only", "yes", "Leave out what image shift does not reach", ("yes", "no")))
+        fields.append(
+            Field(
+                "limit",
+                "Within image shift only",
+                "yes",
+                "Leave out what image shift does not reach",
+                ("yes", "no"),
+            )
+        )
         self.window.dialogs.form("Add pattern", fields, accept, text, "Add")
 
     def fill_polygon(self, corners: Sequence[XY]) -> None:
@@ -252,11 +282,20 @@ class Commands:
 
         beam = format_float(round(drawing.beam_um(document), 3))
         fields = [
-            Field("spacing", "Spacing (µm)", beam, "Between neighbours along the tilt axis; the beam's diameter"),
-            Field("tilt", "No overlap up to (°)", "0", f"Stretched across the tilt axis by 1/cos; the plan tilts to {steepest:g}°"),
+            Field(
+                "spacing", "Spacing (µm)", beam, "Between neighbours along the tilt axis; the beam's diameter"
+            ),
+            Field(
+                "tilt",
+                "No overlap up to (°)",
+                "0",
+                f"Stretched across the tilt axis by 1/cos; the plan tilts to {steepest:g}°",
+            ),
             Field("packing", "Packing", filling.PACKINGS[0], "", filling.PACKINGS),
         ]
-        self.window.dialogs.form("Fill polygon", fields, accept, f"A polygon of {len(corners)} corners.", "Fill")
+        self.window.dialogs.form(
+            "Fill polygon", fields, accept, f"A polygon of {len(corners)} corners.", "Fill"
+        )
 
     def _set_defocus(self) -> None:
         numbers = self.desk.document.selected
@@ -266,7 +305,9 @@ class Commands:
         def accept(values: dict[str, str]) -> None:
             text = values["defocus"]
             defocus = _number(text, "defocus") if text else None
-            self._edit_from_form("Set defocus", lambda document: edits.set_defocus(document, numbers, defocus))
+            self._edit_from_form(
+                "Set defocus", lambda document: edits.set_defocus(document, numbers, defocus)
+            )
 
         field = Field("defocus", "Defocus (µm)", "" if value is None else format_float(value), "Underfocus negative; empty for the share of the settings' range")  # fmt: skip
         self.window.dialogs.form(f"Defocus of {len(numbers)} targets", [field], accept)
@@ -276,13 +317,19 @@ class Commands:
         now = self.desk.document.target(min(numbers)).area
 
         def entries(typed: str) -> list[tuple[str, str, bool]]:
-            return [(_AREA_NAMES[area], "now" if area == now else "", True) for area in AREAS if area.startswith(typed.upper())]
+            return [
+                (_AREA_NAMES[area], "now" if area == now else "", True)
+                for area in AREAS
+                if area.startswith(typed.upper())
+            ]
 
         def chosen(place: int, typed: str) -> None:
             area = [area for area in AREAS if area.startswith(typed.upper())][place]
             self.desk.edit(f"Record in {area}", lambda document: edits.set_area(document, numbers, area))
 
-        self.window.dialogs.choice("Low-dose area", entries, chosen, f"In which {len(numbers)} targets are recorded.")
+        self.window.dialogs.choice(
+            "Low-dose area", entries, chosen, f"In which {len(numbers)} targets are recorded."
+        )
 
     def _split(self) -> None:
         def accept(values: dict[str, str]) -> None:
@@ -293,7 +340,9 @@ class Commands:
             self.desk.tell(f"split: {len(parts[0].numbers)} targets stay, the others are in {names}")
 
         limit = format_float(self.desk.document.settings.imageShiftLimit)
-        field = Field("limit", "Image-shift limit (µm)", limit, "Largest distance from the tracking target of each area")
+        field = Field(
+            "limit", "Image-shift limit (µm)", limit, "Largest distance from the tracking target of each area"
+        )
         text = "Targets beyond the limit go to target files of their own, which are written at once. This file keeps the others; save it afterwards."
         self.window.dialogs.form("Split by image-shift limit", [field], accept, text, "Split")
 
@@ -316,11 +365,17 @@ class Commands:
         def entries(typed: str) -> list[tuple[str, str, bool]]:
             situation = self.window.situation()
             return [
-                (f"{action.menu}: {action.title.rstrip(' .')}", ", ".join(action.keys), action.refusal(situation) is None)
+                (
+                    f"{action.menu}: {action.title.rstrip(' .')}",
+                    ", ".join(action.keys),
+                    action.refusal(situation) is None,
+                )
                 for action in found(typed, ACTIONS)
             ]
 
-        self.window.dialogs.choice("All actions", entries, lambda place, typed: self.do(found(typed, ACTIONS)[place].name))
+        self.window.dialogs.choice(
+            "All actions", entries, lambda place, typed: self.do(found(typed, ACTIONS)[place].name)
+        )
 
 
 def open_in_viewer(path: Path) -> None:
@@ -341,7 +396,9 @@ def open_in_viewer(path: Path) -> None:
                 stderr=subprocess.DEVNULL,
             )
     except OSError as err:
-        raise EditError(f"{path.name} cannot be opened: this system has no program for it ({err.strerror})") from err
+        raise EditError(
+            f"{path.name} cannot be opened: this system has no program for it ({err.strerror})"
+        ) from err
 
 
 def _number(text: str, name: str) -> float:

@@ -68,7 +68,9 @@ class Details:
         number = min(document.selected)
         target = document.target(number)
         place = document.places_um[number]
-        stage = "" if target.stage_um is None else f"\nstage {target.stage_um.x:.2f}, {target.stage_um.y:.2f} µm"
+        stage = (
+            "" if target.stage_um is None else f"\nstage {target.stage_um.x:.2f}, {target.stage_um.y:.2f} µm"
+        )
         names = [name for name in (target.series, target.reference, target.view) if name]
         dpg.set_value(self._title, f"Target {number}")
         dpg.set_value(
@@ -122,7 +124,9 @@ class Details:
         self._work = self.workers.start("", read, take, fail, lane="thumbnails")
 
 
-def _read(load: Callable[[Document, int], SmallImage | None], document: Document, number: int) -> Floats | str:
+def _read(
+    load: Callable[[Document, int], SmallImage | None], document: Document, number: int
+) -> Floats | str:
     """A picture with four values a pixel, or in a word why there is none."""
     try:
         image = load(document, number)

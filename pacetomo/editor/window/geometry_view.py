@@ -26,8 +26,12 @@ class GeometryView:
         rotation = math.radians(measured.rotation_deg or 0.0)
         along = [y * math.cos(rotation) - x * math.sin(rotation) for x, y, _ in measured.points_um]
         heights = [height for _, _, height in measured.points_um]
-        self.window = dpg.add_window(label="Measured geometry", width=em(30), height=em(22), pos=(em(3), em(5)))
-        with dpg.plot(parent=self.window, width=-1, height=-1, no_menus=True, no_title=True, no_mouse_pos=True):
+        self.window = dpg.add_window(
+            label="Measured geometry", width=em(30), height=em(22), pos=(em(3), em(5))
+        )
+        with dpg.plot(
+            parent=self.window, width=-1, height=-1, no_menus=True, no_title=True, no_mouse_pos=True
+        ):
             dpg.add_plot_legend()
             dpg.add_plot_axis(dpg.mvXAxis, label="distance up the slope (µm)")
             with dpg.plot_axis(dpg.mvYAxis, label="height (µm)"):

@@ -48,7 +48,11 @@ class Maps:
     def _offer(self, choices: Sequence[MapChoice]) -> None:
         def matching(typed: str) -> list[MapChoice]:
             words = typed.casefold().split()
-            return [c for c in choices if all(word in f"{c.label} {c.note} {c.navigator.name}".casefold() for word in words)]
+            return [
+                c
+                for c in choices
+                if all(word in f"{c.label} {c.note} {c.navigator.name}".casefold() for word in words)
+            ]
 
         def entries(typed: str) -> list[tuple[str, str, bool]]:
             lines = [(f"{c.label}   {c.note}", c.navigator.name, True) for c in matching(typed)]
@@ -69,7 +73,9 @@ class Maps:
             self.window.dialogs.close()
             self._offer(choices)
 
-        field = Field("path", "Navigator file", "", "Path of a .nav file; its maps are looked for beside it, too")
+        field = Field(
+            "path", "Navigator file", "", "Path of a .nav file; its maps are looked for beside it, too"
+        )
         self.window.dialogs.form("Load map", [field], accept, f"{text[:1].upper()}{text[1:]}", "Read")
 
     def load(self, choice: MapChoice) -> None:
@@ -89,7 +95,9 @@ class Maps:
             if document.stage_to_specimen is None:
                 known = replace(known, stage_to_specimen=stage_matrix(item))
             placed = document.with_known(known)
-            image = read_map(item, lambda share: work.tell(int(100 * share), 110), lambda: not work.is_cancelled)
+            image = read_map(
+                item, lambda share: work.tell(int(100 * share), 110), lambda: not work.is_cancelled
+            )
             if image is None:
                 raise CancelledError("loading the map was given up")
             tiled = TiledMap.of(image.image.pixels, self._corners(image, placed))

@@ -31,7 +31,13 @@ class PlanView:
         dpg.add_spacer(height=em(0.3), parent=parent)
         dpg.add_text("Dose over the tilts (order of acquisition)", parent=parent, color=TEXT_DIM)
         with dpg.plot(
-            parent=parent, height=em(11), width=-1, no_menus=True, no_title=True, no_mouse_pos=True, no_inputs=True
+            parent=parent,
+            height=em(11),
+            width=-1,
+            no_menus=True,
+            no_title=True,
+            no_mouse_pos=True,
+            no_inputs=True,
         ):
             self._x = dpg.add_plot_axis(dpg.mvXAxis, label="image of the series")
             with dpg.plot_axis(dpg.mvYAxis, label="tilt (°)") as self._y:
@@ -61,7 +67,9 @@ class PlanView:
             dpg.configure_item(self._state, color=TEXT_DIM)
             return
         fatal = sum(problem.fatal for problem in findings.problems)
-        said = "✔ nothing speaks against it" if not findings.problems else f"{len(findings.problems)} findings"
+        said = (
+            "✔ nothing speaks against it" if not findings.problems else f"{len(findings.problems)} findings"
+        )
         if fatal:
             said += f", {fatal} of which must be put right first"
         dpg.set_value(self._state, said)

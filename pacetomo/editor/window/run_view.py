@@ -75,7 +75,9 @@ class RunView:
                 dpg.add_plot_legend(parent=plot, location=dpg.mvPlot_Location_NorthEast)
             x = dpg.add_plot_axis(dpg.mvXAxis, label="tilt (°)", parent=plot, auto_fit=True)
             y = dpg.add_plot_axis(dpg.mvYAxis, label=name, parent=plot, auto_fit=True)
-            labels = {"Residual (nm)": ("X", "Y"), "Defocus (µm)": ("fitted", "wanted")}.get(name, ("counts",))
+            labels = {"Residual (nm)": ("X", "Y"), "Defocus (µm)": ("fitted", "wanted")}.get(
+                name, ("counts",)
+            )
             for label in labels:
                 self._series[f"{name} {label}"] = dpg.add_scatter_series([], [], parent=y, label=label)
         del x
@@ -132,7 +134,8 @@ class RunView:
             dpg.set_value(self._whose, "")
             return
         dpg.set_value(
-            self._whose, f"Target {chosen}: {target.dose_e_per_a2:.0f} e/Å² so far; select another one in the list"
+            self._whose,
+            f"Target {chosen}: {target.dose_e_per_a2:.0f} e/Å² so far; select another one in the list",
         )
         tilts = list(target.tilts_deg)
         courses = {

@@ -38,7 +38,9 @@ class ScopeWork:
         def take(known: Known) -> None:
             desk = self.window.desk
             before = desk.document.known
-            desk.learn(replace(known, names=before.names, layers=known.layers or before.layers, has_microscope=True))
+            desk.learn(
+                replace(known, names=before.names, layers=known.layers or before.layers, has_microscope=True)
+            )
 
         self._start("Asking the microscope", lambda work: microscope.known(), take)
 
@@ -69,7 +71,11 @@ class ScopeWork:
     def measure_geometry(self) -> None:
         """Measure defocus at the geometry points."""
         document = self.window.desk.document
-        self._run("Measuring geometry", lambda side, tell: side.measure_geometry(document, tell), self._take_geometry)
+        self._run(
+            "Measuring geometry",
+            lambda side, tell: side.measure_geometry(document, tell),
+            self._take_geometry,
+        )
 
     def _take_geometry(self, measured: MeasuredGeometry) -> None:
         """Show what was measured, and offer to take it over."""

@@ -50,7 +50,9 @@ class SettingsView:
         em = self.fonts.em
         self._wrong = text_theme(ERROR)
         with dpg.group(horizontal=True, parent=parent):
-            self.search = dpg.add_input_text(hint="find a setting", width=em(15), callback=self._filter_changed)
+            self.search = dpg.add_input_text(
+                hint="find a setting", width=em(15), callback=self._filter_changed
+            )
             self.inputs.append(self.search)
             only = dpg.add_checkbox(label="of this file only", callback=self._only_changed_toggled)
         with dpg.tooltip(self.search):
@@ -93,7 +95,10 @@ class SettingsView:
             with dpg.tooltip(label, delay=0.4):
                 tooltip = dpg.add_text("", wrap=em(28))
             with dpg.tooltip(clear):
-                dpg.add_text("Takes it out of this target file, so that it is what it is without  [Delete]", wrap=em(22))
+                dpg.add_text(
+                    "Takes it out of this target file, so that it is what it is without  [Delete]",
+                    wrap=em(22),
+                )
         return _Line(row.name, whole, head, label, entry, origin, clear, tooltip)
 
     def _when_left(self, name: str) -> int | str:
@@ -143,7 +148,9 @@ class SettingsView:
         is_current = line.name == self._current
         mark = "✖ " if is_wrong else "▸ " if is_current else ""
         dpg.set_value(line.label, f"{mark}{line.name}")
-        colour = ERROR if is_wrong else TEXT_DISABLED if locked else (150, 210, 250, 255) if is_current else TEXT
+        colour = (
+            ERROR if is_wrong else TEXT_DISABLED if locked else (150, 210, 250, 255) if is_current else TEXT
+        )
         dpg.configure_item(line.label, color=colour)
         dpg.bind_item_theme(line.entry, self._wrong if is_wrong else 0)
 

@@ -29,7 +29,6 @@ _BUTTONS = (
 _SHORT = {"add_point": "Add point", "skip": "Skip", "commands": "Actions ...", "add_pattern": "Pattern ...", "load_map": "Map ..."}  # fmt: skip
 
 
-
 @dataclass(eq=False)
 class _Placed:
     """A widget for an action: it and the text of its tooltip."""
@@ -82,7 +81,9 @@ class Shell:
                     for action in ACTIONS:
                         if action.menu == menu:
                             item = dpg.add_menu_item(
-                                label=action.title, shortcut=action.keys[0] if action.keys else "", callback=self._doing(action)
+                                label=action.title,
+                                shortcut=action.keys[0] if action.keys else "",
+                                callback=self._doing(action),
                             )
                             self._place(action, item)
 
@@ -93,7 +94,9 @@ class Shell:
                     dpg.add_spacer(width=self.fonts.em(0.5))
                 for name in names:
                     action = BY_NAME[name]
-                    button = dpg.add_button(label=_SHORT.get(name, action.title), callback=self._doing(action))
+                    button = dpg.add_button(
+                        label=_SHORT.get(name, action.title), callback=self._doing(action)
+                    )
                     self._place(action, button)
 
     def _controls(self, _parent: int | str) -> None:
@@ -104,7 +107,11 @@ class Shell:
         with dpg.group(horizontal=True):
             self._toggle("beams", "Beams at")
             self.tilt = dpg.add_slider_float(
-                width=em(8), max_value=60.0, format="%.0f°", clamped=True, callback=lambda _s, value: window.set_tilt(value)
+                width=em(8),
+                max_value=60.0,
+                format="%.0f°",
+                clamped=True,
+                callback=lambda _s, value: window.set_tilt(value),
             )
             self._explain(self.tilt, "Stage tilt at which the beam's footprints are drawn  [, and .]")
             dpg.add_spacer(width=em(0.3))
@@ -112,11 +119,19 @@ class Shell:
             dpg.add_spacer(width=em(0.3))
             self._toggle("show_map", "Map")
             self.brightness = dpg.add_slider_float(
-                width=em(6), min_value=-1.0, max_value=1.0, format="light %.2f", callback=lambda: window.contrast_moved()
+                width=em(6),
+                min_value=-1.0,
+                max_value=1.0,
+                format="light %.2f",
+                callback=lambda: window.contrast_moved(),
             )
             self._explain(self.brightness, "Brightness of the map  [Shift+, and Shift+.]")
             self.contrast = dpg.add_slider_float(
-                width=em(6.6), min_value=-2.0, max_value=3.0, format="contrast %.1f", callback=lambda: window.contrast_moved()
+                width=em(6.6),
+                min_value=-2.0,
+                max_value=3.0,
+                format="contrast %.1f",
+                callback=lambda: window.contrast_moved(),
             )
             self._explain(self.contrast, "Contrast of the map  [Shift+= and Shift+-]")
 
@@ -140,7 +155,9 @@ class Shell:
         with dpg.group(horizontal=True, parent=self.root):
             self._status = dpg.add_text("")
             self._work_bar = dpg.add_progress_bar(width=em(12), show=False)
-            self._cancel = dpg.add_button(label="Cancel", small=True, show=False, callback=self.window.cancel_work)
+            self._cancel = dpg.add_button(
+                label="Cancel", small=True, show=False, callback=self.window.cancel_work
+            )
             self._explain(self._cancel, "Gives up what is under way  [Escape]")
             self._where = dpg.add_text("", color=TEXT_DIM)
             self._file = dpg.add_text("")
@@ -149,7 +166,10 @@ class Shell:
             self._whole_status = dpg.add_text("", wrap=em(34))
         with dpg.tooltip(self._file):
             self._path = dpg.add_text("", wrap=em(34))
-        self._explain(self._scope, "Actions that need the microscope are possible when the script selectTargets opens this window in SerialEM")
+        self._explain(
+            self._scope,
+            "Actions that need the microscope are possible when the script selectTargets opens this window in SerialEM",
+        )
 
     def _explain(self, item: int | str, text: str) -> None:
         with dpg.tooltip(item, delay=0.4):
@@ -182,7 +202,11 @@ class Shell:
                 placed.is_possible = is_possible
                 dpg.configure_item(placed.item, enabled=is_possible)
         shown = self.window.plot.shown
-        for name, value in (("beams", shown.with_beams), ("scores", shown.by_score), ("show_map", shown.with_map)):
+        for name, value in (
+            ("beams", shown.with_beams),
+            ("scores", shown.by_score),
+            ("show_map", shown.with_map),
+        ):
             dpg.set_value(self.toggles[name], value)
 
     def draw_lower_edge(self) -> None:
@@ -192,7 +216,10 @@ class Shell:
         at_um = window.mouse.at_um
         # What is under the mouse takes a moment to find out among hundreds of targets.
         if (at_um, desk.revision) != self._under:
-            self._under, self._named = (at_um, desk.revision), "" if at_um is None else window.under_mouse(at_um)
+            self._under, self._named = (
+                (at_um, desk.revision),
+                "" if at_um is None else window.under_mouse(at_um),
+            )
         where = "" if at_um is None else f"SSX {at_um.x:8.3f}  SSY {at_um.y:8.3f} µm  {self._named}"
         work = (running[0].title, running[0].done, running[0].total) if running else ("", 0, 0)
         file = desk.document.path.name
@@ -223,7 +250,9 @@ class Shell:
     def front_panel(self) -> str:
         """Which panel is in front."""
         front = dpg.get_value(self._tabs)
-        names = {dpg.get_alias_id(tab) if isinstance(tab, str) else tab: name for name in PANELS for tab in (self.areas[f"tab {name}"],)}
+        names = {
+            dpg.get_alias_id(tab) if isinstance(tab, str) else tab: name
+            for name in PANELS
+            for tab in (self.areas[f"tab {name}"],)
+        }
         return names.get(front, PANELS[0])
-
-

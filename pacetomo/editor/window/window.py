@@ -62,7 +62,9 @@ class EditorWindow:
         The microscope, where there is one.
     """
 
-    def __init__(self, desk: Desk, size_px: tuple[int, int], microscope: MicroscopeSide | None = None) -> None:
+    def __init__(
+        self, desk: Desk, size_px: tuple[int, int], microscope: MicroscopeSide | None = None
+    ) -> None:
         self.desk = desk
         self.workers = Workers()
         self._follower = Follower(self._journal())
@@ -78,7 +80,14 @@ class EditorWindow:
         dpg.create_context()
         dpg.configure_app(manual_callback_management=True)
         dpg.create_viewport(
-            title="PACEtomo target editor", width=size_px[0], height=size_px[1], x_pos=0, y_pos=0, min_width=900, min_height=560, disable_close=True
+            title="PACEtomo target editor",
+            width=size_px[0],
+            height=size_px[1],
+            x_pos=0,
+            y_pos=0,
+            min_width=900,
+            min_height=560,
+            disable_close=True,
         )
         dpg.set_exit_callback(lambda: desk.close())
         dpg.set_viewport_resize_callback(lambda: self._resized())
@@ -96,7 +105,9 @@ class EditorWindow:
         dpg.show_viewport()
         self.scope_work.ask_what_it_knows()
         if microscope is None:
-            self.workers.start("", lambda work: known_from_references(desk.document), desk.learn, desk.complain)
+            self.workers.start(
+                "", lambda work: known_from_references(desk.document), desk.learn, desk.complain
+            )
 
     # --- making it
 
@@ -234,7 +245,11 @@ class EditorWindow:
         desk = self.desk
         if self._is_due("disk", now_s, _CHECK_DISK_S):
             path, stamp = desk.document.path, desk.stamp
-            self._in_turn("disk", lambda work: saving.is_changed_on_disk(path, stamp), lambda changed: self._note_disk(changed, stamp))
+            self._in_turn(
+                "disk",
+                lambda work: saving.is_changed_on_disk(path, stamp),
+                lambda changed: self._note_disk(changed, stamp),
+            )
         if self._is_due("run", now_s, _FOLLOW_RUN_S):
             if self._follower.journal != self._journal():
                 self._follower = Follower(self._journal())
@@ -247,7 +262,11 @@ class EditorWindow:
             self._in_turn("figures", lambda work: plan_panel.summarise(document), self.plan.show)
         if self._is_due("plan", now_s, None):
             document = desk.document
-            self._in_turn("plan", lambda work: plan_panel.findings(document), lambda found: self._take_findings(found, document))
+            self._in_turn(
+                "plan",
+                lambda work: plan_panel.findings(document),
+                lambda found: self._take_findings(found, document),
+            )
 
     def _is_due(self, what: str, now_s: float, every_s: float | None) -> bool:
         """Whether something is to be done now; it is due again after a time, or when somebody says so."""
@@ -407,7 +426,13 @@ class EditorWindow:
         """What is under the mouse, in words."""
         hit = drawing.hit(self.desk.document, at_um, 9.0 * self.plot.canvas.view.um_per_px)
         dose = self.plot.dose_at(at_um)
-        named = "" if hit is None else f"target {hit.target}" if hit.target is not None else f"G{(hit.point or 0) + 1}"
+        named = (
+            ""
+            if hit is None
+            else f"target {hit.target}"
+            if hit.target is not None
+            else f"G{(hit.point or 0) + 1}"
+        )
         return ", ".join(part for part in (named, dose) if part)
 
     def show_geometry(self, measured: MeasuredGeometry) -> None:

@@ -25,7 +25,9 @@ def require_screen() -> None:
         pytest.skip("windows are tested under Xvfb, which this system has not")
     for program in ("Xvfb", "xdotool"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (Debian: apt-get install xvfb xdotool libgl1 libgl1-mesa-dri)")
+            pytest.skip(
+                f"{program} is not installed (Debian: apt-get install xvfb xdotool libgl1 libgl1-mesa-dri)"
+            )
 
 
 @contextmanager
@@ -147,7 +149,9 @@ class Window:
 
     def picture(self, path: Path) -> Path:
         """A picture of the whole screen as PPM, from the window's own memory."""
-        data = subprocess.run(["xwd", "-root", "-silent"], env=self._environment, check=True, capture_output=True).stdout
+        data = subprocess.run(
+            ["xwd", "-root", "-silent"], env=self._environment, check=True, capture_output=True
+        ).stdout
         path.write_bytes(data)
         return path
 
