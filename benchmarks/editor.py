@@ -108,9 +108,8 @@ def measure(path: Path, item: MapItem, size: tuple[int, int], with_beams: bool) 
             count += 1
         rate = count / (time.perf_counter() - start_s)
         cpu_ms = 1000 * (time.process_time() - cpu_s) / count
-        print(
-            f"{name}: {rate:.0f} frames a second ({_BUDGET_FPS:g}), longest {1000 * longest_s:.0f} ms, {cpu_ms:.0f} ms CPU a frame"
-        )
+        longest = f"longest {1000 * longest_s:.0f} ms, {cpu_ms:.0f} ms of CPU each"
+        print(f"{name}: {rate:.0f} frames a second ({_BUDGET_FPS:g}), {longest}")
     for name, act in edits_of(window):
         before_s = time.perf_counter()
         act()

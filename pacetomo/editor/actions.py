@@ -131,7 +131,10 @@ ACTIONS: tuple[Action, ...] = (
         "Make the selected target the tracking target: first in the list, origin of all coordinates",
         ("T",), (Need.ONE, _U),
     ),
-    Action("add_click", "Targets", "Add by clicks", "Each click on the plot adds a target, until Escape", ("A",), (_U,)),
+    Action(
+        "add_click", "Targets", "Add by clicks",
+        "Each click on the plot adds a target, until Escape", ("A",), (_U,),
+    ),
     Action("add_at", "Targets", "Add at ...", "Add a target at typed coordinates", ("Ctrl+T",), (_U,)),
     Action(
         "add_pattern", "Targets", "Add pattern ...",
@@ -141,10 +144,16 @@ ACTIONS: tuple[Action, ...] = (
         "add_polygon", "Targets", "Fill polygon",
         "Click the corners of a polygon; Enter or a right click fills it with targets", ("P",), (_U,),
     ),
-    Action("move_to", "Targets", "Move to ...", "Move the selected target to typed coordinates", ("M",), (Need.ONE, _U)),
+    Action(
+        "move_to", "Targets", "Move to ...",
+        "Move the selected target to typed coordinates", ("M",), (Need.ONE, _U),
+    ),
     Action("earlier", "Targets", "Earlier", "Record the selected targets earlier", ("Alt+Up",), (_S, _U)),
     Action("later", "Targets", "Later", "Record the selected targets later", ("Alt+Down",), (_S, _U)),
-    Action("defocus", "Targets", "Set defocus ...", "Give the selected targets a defocus of their own", ("D",), (_S, _U)),
+    Action(
+        "defocus", "Targets", "Set defocus ...",
+        "Give the selected targets a defocus of their own", ("D",), (_S, _U),
+    ),
     Action(
         "area", "Targets", "Set low-dose area ...", "Record the selected targets in Record, View or Search", ("L",),
         (_S, _U),
@@ -159,14 +168,23 @@ ACTIONS: tuple[Action, ...] = (
         "Write targets beyond the image-shift limit to target files of their own, each with a tracking target",
         ("Ctrl+Shift+L",), (_U,),
     ),
-    Action("reference", "Targets", "Open reference", "Open the reference image in the system's viewer", ("O",), (Need.ONE,)),
-    Action("stack", "Targets", "Open tilt series", "Open the tilt series in the system's viewer", ("Shift+O",), (Need.ONE,)),
+    Action(
+        "reference", "Targets", "Open reference",
+        "Open the reference image in the system's viewer", ("O",), (Need.ONE,),
+    ),
+    Action(
+        "stack", "Targets", "Open tilt series",
+        "Open the tilt series in the system's viewer", ("Shift+O",), (Need.ONE,),
+    ),
     Action("fit", "View", "Show all", "Show all targets and geometry points", ("F",)),
     Action("fit_limit", "View", "Show limit", "Show all that image shift reaches", ("Shift+L",)),
     Action("fit_map", "View", "Show map", "Show the whole map", ("Shift+F",), (Need.MAP,)),
     Action("zoom_in", "View", "Zoom in", "Enlarge the plot; so does the wheel", ("=", "+")),
     Action("zoom_out", "View", "Zoom out", "Make the plot smaller; so does the wheel", ("-",)),
-    Action("pan_left", "View", "Look left", "Move the view to the left; so does dragging the empty plot", ("Ctrl+Left",)),
+    Action(
+        "pan_left", "View", "Look left",
+        "Move the view to the left; so does dragging the empty plot", ("Ctrl+Left",),
+    ),
     Action("pan_right", "View", "Look right", "Move the view to the right", ("Ctrl+Right",)),
     Action("pan_up", "View", "Look up", "Move the view up", ("Ctrl+Up",)),
     Action("pan_down", "View", "Look down", "Move the view down", ("Ctrl+Down",)),
@@ -189,7 +207,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_plan", "View", "Plan", "Show exposures, dose, time and what would go wrong", ("F4",)),
     Action("show_run", "View", "Run", "Show the progress of a run", ("F6",)),
     Action("search", "View", "Search the list or settings", "Go to the search field of the panel", ("Ctrl+F",)),
-    Action("save_views", "Microscope", "Save views", "Take a View image of each selected target", ("Ctrl+Shift+V",), (_S, _U, _M)),
+    Action(
+        "save_views", "Microscope", "Save views",
+        "Take a View image of each selected target", ("Ctrl+Shift+V",), (_S, _U, _M),
+    ),
     Action(
         "to_acquire", "Microscope", "Copy to Acquire points",
         "Copy the targets to all Navigator points marked with Acquire, a target file each", ("Ctrl+Shift+A",), (_M,),
@@ -199,7 +220,10 @@ ACTIONS: tuple[Action, ...] = (
         "Measure defocus at the geometry points, and from it pretilt and rotation", ("Ctrl+G",), (_U, Need.POINTS, _M),
     ),
     Action("commands", "Help", "All actions ...", "Find an action by typing, and do it with Enter", ("F1", "Ctrl+K")),
-    Action("mouse_help", "Help", "Mouse and signs", "What the mouse does on the plot, and what the signs mean", ("Shift+F1",)),
+    Action(
+        "mouse_help", "Help", "Mouse and signs",
+        "What the mouse does on the plot, and what the signs mean", ("Shift+F1",),
+    ),
 )  # fmt: skip
 
 BY_NAME = {action.name: action for action in ACTIONS}

@@ -1,4 +1,4 @@
-"""What the editor asks of a microscope, where there is one. The target selection fills it; acquisition knows nothing of it."""
+"""What the editor asks of a microscope, where there is one; who opens it from SerialEM provides that."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor.looks import Colour, Look
 from pacetomo.editor.shapes import Lines, Shade, nice_step, ticks
 from pacetomo.editor.viewing import Orientation, View
-from pacetomo.editor.window.theme import line_theme, marker_theme, shade_theme
+from pacetomo.editor.window.theme import Tag, line_theme, marker_theme, shade_theme
 from pacetomo.frames import XY
 
 
@@ -29,7 +29,7 @@ class Label(NamedTuple):
 class Canvas:
     """A plot without axes of its own: scale, ticks and texts are drawn into it."""
 
-    def __init__(self, parent: int | str, text_px: int) -> None:
+    def __init__(self, parent: Tag, text_px: int) -> None:
         self.view = View()
         self.text_px = text_px
         self.plot = dpg.add_plot(
@@ -47,15 +47,16 @@ class Canvas:
         # Pictures come before these two, so that they lie behind everything and in two layers.
         self._above_coarse = dpg.add_line_series([], [], parent=self._y)
         self._above_pictures = dpg.add_line_series([], [], parent=self._y)
-        self._series: dict[str, int | str] = {}
+        self._series: dict[str, Tag] = {}
         self._texts = _Texts(dpg.add_draw_layer(parent=self.plot))
         self._scale = _Texts(dpg.add_draw_layer(parent=self.plot))
         self._labels: Sequence[Label] = ()
 
-    def add_picture(self, texture: int | str, low_um: XY, high_um: XY, below_others: bool) -> int | str:
+    def add_picture(self, texture: Tag, low_um: XY, high_um: XY, below_others: bool) -> Tag:
         """Show a picture behind everything, in the lower or upper of two layers; its corners in the plot plane."""
         before = self._above_coarse if below_others else self._above_pictures
-        return dpg.add_image_series(texture, low_um, high_um, parent=self._y, before=before)
+        series: Tag = dpg.add_image_series(texture, low_um, high_um, parent=self._y, before=before)
+        return series
 
     # --- series; later ones are drawn over earlier ones
 
@@ -156,9 +157,9 @@ class Canvas:
 class _Texts:
     """Texts of a layer, each with a dark shadow that keeps it legible on a map; made once and then moved."""
 
-    def __init__(self, layer: int | str) -> None:
+    def __init__(self, layer: Tag) -> None:
         self._layer = layer
-        self._made: list[tuple[int | str, int | str]] = []
+        self._made: list[tuple[Tag, Tag]] = []
         self._shown = 0
 
     def draw(self, labels: Sequence[Label], view: View, size_px: float) -> None:
@@ -174,7 +175,7 @@ class _Texts:
             dpg.configure_item(text, show=False)
         self._shown = len(labels)
 
-    def _enough(self, count: int) -> list[tuple[int | str, int | str]]:
+    def _enough(self, count: int) -> list[tuple[Tag, Tag]]:
         while len(self._made) < count:
             shadow = dpg.draw_text((0, 0), "", color=(0, 0, 0, 220), parent=self._layer, show=False)
             text = dpg.draw_text((0, 0), "", color=(245, 245, 245, 255), parent=self._layer, show=False)

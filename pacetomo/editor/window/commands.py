@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pacetomo.editor import adding, edits, filling, references
+from pacetomo.editor import adding, drawing, edits, filling, references
 from pacetomo.editor.actions import ACTIONS, BY_NAME, found
 from pacetomo.editor.desk import Question
 from pacetomo.editor.model import Document, EditError
@@ -249,7 +249,12 @@ class Commands:
                 "Add pattern", lambda doc: adding.add_pattern(doc, Lattice(a, b), int(size), ORIGIN, limit)
             )
 
-        vectors = (("ax", "A along X", lattice.a_um.x), ("ay", "A along Y", lattice.a_um.y), ("bx", "B along X", lattice.b_um.x), ("by", "B along Y", lattice.b_um.y))  # fmt: skip
+        vectors = (
+            ("ax", "A along X", lattice.a_um.x),
+            ("ay", "A along Y", lattice.a_um.y),
+            ("bx", "B along X", lattice.b_um.x),
+            ("by", "B along Y", lattice.b_um.y),
+        )
         fields = [
             Field(name, f"{label} (µm)", format_float(round(value, 4))) for name, label, value in vectors
         ]
@@ -268,8 +273,6 @@ class Commands:
     def fill_polygon(self, corners: Sequence[XY]) -> None:
         """Ask how to fill a polygon, and fill it."""
         document = self.desk.document
-        from pacetomo.editor import drawing
-
         steepest = drawing.steepest_deg(document)
 
         def accept(values: dict[str, str]) -> None:
@@ -309,7 +312,8 @@ class Commands:
                 "Set defocus", lambda document: edits.set_defocus(document, numbers, defocus)
             )
 
-        field = Field("defocus", "Defocus (µm)", "" if value is None else format_float(value), "Underfocus negative; empty for the share of the settings' range")  # fmt: skip
+        said = "Underfocus negative; empty for the share of the settings' range"
+        field = Field("defocus", "Defocus (µm)", "" if value is None else format_float(value), said)
         self.window.dialogs.form(f"Defocus of {len(numbers)} targets", [field], accept)
 
     def _set_area(self) -> None:
@@ -343,7 +347,10 @@ class Commands:
         field = Field(
             "limit", "Image-shift limit (µm)", limit, "Largest distance from the tracking target of each area"
         )
-        text = "Targets beyond the limit go to target files of their own, which are written at once. This file keeps the others; save it afterwards."
+        text = (
+            "Targets beyond the limit go to target files of their own, which are written at once. "
+            "This file keeps the others; save it afterwards."
+        )
         self.window.dialogs.form("Split by image-shift limit", [field], accept, text, "Split")
 
     def _open_image(self, path_of: Callable[[Document, int], Path | None], what: str) -> None:

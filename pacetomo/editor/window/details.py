@@ -15,7 +15,7 @@ from pacetomo.editor.model import Document
 from pacetomo.editor.small import SmallImage
 from pacetomo.editor.tiles import Floats
 from pacetomo.editor.window.list_panel import cut
-from pacetomo.editor.window.theme import TEXT_DIM, Fonts
+from pacetomo.editor.window.theme import TEXT_DIM, Fonts, Tag
 from pacetomo.editor.workers import Work, Workers
 from pacetomo.errors import PaceError
 
@@ -32,13 +32,13 @@ class Details:
     fonts: Fonts
     workers: Workers
     _shown: Optional[tuple[int, str, str]] = None  # noqa: UP045 - evaluated at run time on Python 3.9
-    _pictures: list[int | str] = field(default_factory=list)
-    _images: list[int | str] = field(default_factory=list)
-    _captions: list[int | str] = field(default_factory=list)
+    _pictures: list[Tag] = field(default_factory=list)
+    _images: list[Tag] = field(default_factory=list)
+    _captions: list[Tag] = field(default_factory=list)
     _work: Optional[Work] = None  # noqa: UP045
     _loaded_at: float = 0.0
 
-    def build(self, parent: int | str) -> None:
+    def build(self, parent: Tag) -> None:
         """Make the panel."""
         em = self.fonts.em
         blank = np.zeros(_PX * _PX * 4, np.float32)

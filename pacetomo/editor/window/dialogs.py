@@ -9,10 +9,12 @@ from typing import Optional
 import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.desk import Question
-from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts
+from pacetomo.editor.window.theme import ERROR, TEXT_DIM, TEXT_DISABLED, WARNING, Fonts, Tag
 from pacetomo.errors import PaceError
 
 Done = Callable[[], None]
+
+_MOST_LINES = 80
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Dialogs:
     """The boxes of a window; one is open at a time."""
 
     fonts: Fonts
-    inputs: list[int | str] = field(default_factory=list)
-    _window: Optional[int | str] = None  # noqa: UP045 - evaluated at run time on Python 3.9
+    inputs: list[Tag] = field(default_factory=list)
+    _window: Optional[Tag] = None  # noqa: UP045 - evaluated at run time on Python 3.9
     _accept: Done = lambda: None
     _cancel: Done = lambda: None
     _move: Callable[[int], None] = lambda step: None
@@ -71,7 +73,7 @@ class Dialogs:
         elif key in ("Up", "Down"):
             self._move(1 if key == "Down" else -1)
 
-    def _open(self, title: str, width_em: float, height_em: float = 0.0) -> int | str:
+    def _open(self, title: str, width_em: float, height_em: float = 0.0) -> Tag:
         self.close()
         em = self.fonts.em
         width = min(em(width_em), dpg.get_viewport_client_width() - em(2))
@@ -91,7 +93,7 @@ class Dialogs:
         )
         return self._window
 
-    def _buttons(self, parent: int | str, answers: Sequence[tuple[str, Done]]) -> None:
+    def _buttons(self, parent: Tag, answers: Sequence[tuple[str, Done]]) -> None:
         dpg.add_spacer(height=self.fonts.em(0.4), parent=parent)
         with dpg.group(horizontal=True, parent=parent):
             for place, (said, does) in enumerate(answers):
@@ -133,7 +135,7 @@ class Dialogs:
         if text:
             dpg.add_text(text, wrap=em(34), parent=window)
             dpg.add_spacer(height=em(0.3), parent=window)
-        made: dict[str, int | str] = {}
+        made: dict[str, Tag] = {}
         for line in fields:
             with dpg.group(horizontal=True, parent=window):
                 label = dpg.add_text(line.label)
@@ -173,7 +175,6 @@ class Dialogs:
         entries: Callable[[str], Sequence[tuple[str, str, bool]]],
         chosen: Callable[[int, str], None],
         text: str = "",
-        with_search: bool = True,
     ) -> None:
         """Let one of a list be chosen, by typing, arrows and Enter, or a click.
 
@@ -186,50 +187,61 @@ class Dialogs:
             Gets the place in that list and what is typed.
         text : str
             What it is about.
-        with_search : bool
-            Whether there is a line to type into.
         """
         em = self.fonts.em
         window = self._open(title, 46, 30)
         if text:
             dpg.add_text(text, wrap=em(44), parent=window)
-        search = dpg.add_input_text(parent=window, width=-1, hint="type to search", show=with_search)
+        search = dpg.add_input_text(parent=window, width=-1, hint="type to search")
         self.inputs = [search]
-        listing = dpg.add_child_window(parent=window, height=-em(2.6))
-        state = {"place": 0, "count": 0, "typed": ""}
+        lines = _Lines(dpg.add_child_window(parent=window, height=-em(2.6)), em(31))
 
         def choose(place: int) -> None:
             typed = str(dpg.get_value(search))
-            if place < int(state["count"]):
+            if place < lines.count:
                 self.close()
                 chosen(place, typed)
 
         def fill() -> None:
-            dpg.delete_item(listing, children_only=True)
-            found = entries(str(dpg.get_value(search)))[:60]
-            state["count"], state["place"] = len(found), min(int(state["place"]), max(len(found) - 1, 0))
-            for place, (left, right, is_possible) in enumerate(found):
-                with dpg.group(horizontal=True, parent=listing):
-                    dpg.add_selectable(
-                        label=left,
-                        default_value=place == state["place"],
-                        width=em(31),
-                        callback=lambda _s, _a, p: choose(p),
-                        user_data=place,
-                    )
-                    dpg.add_text(right, color=TEXT_DIM if is_possible else WARNING)
+            lines.show(entries(str(dpg.get_value(search))), choose)
 
         def move(step: int) -> None:
-            state["place"] = min(max(int(state["place"]) + step, 0), max(int(state["count"]) - 1, 0))
+            lines.place += step
             fill()
 
         def typed() -> None:
-            state["place"] = 0
+            lines.place = 0
             fill()
 
         dpg.configure_item(search, callback=typed)
         fill()
-        self._accept, self._cancel, self._move = lambda: choose(int(state["place"])), self.close, move
-        self._buttons(window, [("Choose", lambda: choose(int(state["place"]))), ("Cancel", self.close)])
-        if with_search:
-            dpg.focus_item(search)
+        self._accept, self._cancel, self._move = lambda: choose(lines.place), self.close, move
+        self._buttons(window, [("Choose", lambda: choose(lines.place)), ("Cancel", self.close)])
+        dpg.focus_item(search)
+
+
+@dataclass(eq=False)
+class _Lines:
+    """The lines of a list to choose from, one of them marked."""
+
+    parent: Tag
+    width_px: int
+    place: int = 0
+    count: int = 0
+
+    def show(self, entries: Sequence[tuple[str, str, bool]], choose: Callable[[int], None]) -> None:
+        """Show other lines; one that is clicked is chosen."""
+        dpg.delete_item(self.parent, children_only=True)
+        found = entries[:_MOST_LINES]
+        self.count = len(found)
+        self.place = min(max(self.place, 0), max(self.count - 1, 0))
+        for place, (left, right, is_possible) in enumerate(found):
+            with dpg.group(horizontal=True, parent=self.parent):
+                dpg.add_selectable(
+                    label=left,
+                    default_value=place == self.place,
+                    width=self.width_px,
+                    callback=lambda _s, _a, chosen: choose(chosen),
+                    user_data=place,
+                )
+                dpg.add_text(right, color=TEXT_DIM if is_possible else TEXT_DISABLED)

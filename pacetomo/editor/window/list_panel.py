@@ -10,7 +10,7 @@ from pacetomo.editor.desk import Desk
 from pacetomo.editor.looks import LOOKS, State
 from pacetomo.editor.rows import COLUMNS, Row
 from pacetomo.editor.window.keyboard import is_held
-from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts, table_theme
+from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts, Tag, table_theme
 
 SYMBOLS = {
     State.TRACKING: "◆",
@@ -20,7 +20,15 @@ SYMBOLS = {
     State.ENDED: "▼",
     State.FINISHED: "●",
 }
-_HEADINGS = {"number": "No.", "files": "Files", "defocus": "Defocus", "area": "Area", "skip": "Skip", "state": "State", "score": "Score"}  # fmt: skip
+_HEADINGS = {
+    "number": "No.",
+    "files": "Files",
+    "defocus": "Defocus",
+    "area": "Area",
+    "skip": "Skip",
+    "state": "State",
+    "score": "Score",
+}
 _HELP = {
     "number": "Order of acquisition; drag rows to change it, the tracking target stays first",
     "files": "Tilt series; hover over a row for all file names",
@@ -32,7 +40,16 @@ _HELP = {
     "skip": "Targets that are left out",
     "state": "What it is, or what has become of it in a run",
 }
-_WIDTHS_EM = {"number": 2.7, "SSX": 3.7, "SSY": 3.7, "score": 3.3, "defocus": 4.4, "area": 2.6, "skip": 2.3, "state": 6.5}  # fmt: skip
+_WIDTHS_EM = {
+    "number": 2.7,
+    "SSX": 3.7,
+    "SSY": 3.7,
+    "score": 3.3,
+    "defocus": 4.4,
+    "area": 2.6,
+    "skip": 2.3,
+    "state": 6.5,
+}
 _LONGEST_NAME = 22
 
 
@@ -40,10 +57,10 @@ _LONGEST_NAME = 22
 class _Line:
     """The widgets of a row, and what they show."""
 
-    row: int | str
-    selectable: int | str
-    tooltip: int | str
-    cells: dict[str, int | str]
+    row: Tag
+    selectable: Tag
+    tooltip: Tag
+    cells: dict[str, Tag]
     shown: Row | None = None
     is_visible: bool = True
     is_selected: bool = False
@@ -58,7 +75,7 @@ class ListPanel:
     _lines: list[_Line] = field(default_factory=list)
     _rows: list[Row] = field(default_factory=list)
 
-    def build(self, parent: int | str, height: int) -> None:
+    def build(self, parent: Tag, height: int) -> None:
         """Make the filter line and the table; `height` is negative, as much as is to be left below."""
         em = self.fonts.em
         self._parent, self._height = parent, height
@@ -184,7 +201,7 @@ class ListPanel:
 
     # --- what the user does
 
-    def _clicked(self, _sender: int | str, _value: bool, place: int) -> None:
+    def _clicked(self, _sender: Tag, _value: bool, place: int) -> None:
         if place >= len(self._rows):
             return
         number = self._rows[place].number
@@ -196,7 +213,7 @@ class ListPanel:
             self.desk.select([number])
         self.desk.revision += 1  # the widget has changed its own mark, whatever is selected
 
-    def _dropped(self, sender: int | str, place: int) -> None:
+    def _dropped(self, sender: Tag, place: int) -> None:
         onto = next((i for i, line in enumerate(self._lines) if line.selectable == sender), None)
         if onto is None or onto >= len(self._rows) or place >= len(self._rows) or onto == place:
             return
@@ -204,11 +221,11 @@ class ListPanel:
         after = self._rows[onto + 1].number if onto + 1 < len(self._rows) else None
         self.desk.drop_rows(moving, after if onto > place else target)
 
-    def _filter_changed(self, _sender: int | str, text: str) -> None:
+    def _filter_changed(self, _sender: Tag, text: str) -> None:
         self.desk.filter_text = text
         self.desk.revision += 1
 
-    def _sort_changed(self, _sender: int | str, specs: list[list[int]] | None) -> None:
+    def _sort_changed(self, _sender: Tag, specs: list[list[int]] | None) -> None:
         if not specs:
             return
         column, direction = specs[0]

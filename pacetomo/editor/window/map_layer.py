@@ -11,6 +11,7 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor.tiles import Contrast, Floats, Tile, TiledMap
 from pacetomo.editor.viewing import View
 from pacetomo.editor.window.canvas import Canvas
+from pacetomo.editor.window.theme import Tag
 from pacetomo.editor.workers import Work, Workers
 from pacetomo.errors import PaceError
 from pacetomo.frames import ORIGIN, XY
@@ -23,8 +24,8 @@ _PER_FRAME = 2
 class _Shown:
     """A tile on the screen."""
 
-    texture: int | str
-    series: int | str
+    texture: Tag
+    series: Tag
     contrast: Contrast
 
 
@@ -48,9 +49,9 @@ class MapLayer:
     workers: Workers
     tiled: Optional[TiledMap] = None  # noqa: UP045 - evaluated at run time on Python 3.9
     origin_um: XY = ORIGIN
-    contrast: Contrast = Contrast(0.0, 1.0)
+    contrast: Contrast = field(default_factory=lambda: Contrast(0.0, 1.0))
     is_shown: bool = True
-    _registry: Optional[int | str] = None  # noqa: UP045
+    _registry: Optional[Tag] = None  # noqa: UP045
     _tiles: dict[Tile, _Shown] = field(default_factory=dict)
     _wanted: list[Tile] = field(default_factory=list)
     _ready: deque[tuple[TiledMap, Tile, Contrast, Floats]] = field(default_factory=deque)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.plan_panel import Findings, Summary
-from pacetomo.editor.window.theme import ERROR, GOOD, TEXT_DIM, WARNING, Fonts
+from pacetomo.editor.window.theme import ERROR, GOOD, TEXT_DIM, WARNING, Fonts, Tag
 from pacetomo.overlap import Overlap
 
 _MOST_PROBLEMS, _MOST_OVERLAPS = 40, 12
@@ -19,7 +19,7 @@ class PlanView:
 
     fonts: Fonts
 
-    def build(self, parent: int | str) -> None:
+    def build(self, parent: Tag) -> None:
         """Make the panel."""
         em = self.fonts.em
         self._summary = dpg.add_text("", parent=parent, wrap=em(36))

@@ -40,7 +40,7 @@ class Shown:
         Whether beam footprints, colours by score and the map are shown.
     """
 
-    orientation: Orientation = Orientation()
+    orientation: Orientation = field(default_factory=Orientation)
     tilt_deg: float = 0.0
     with_beams: bool = False
     by_score: bool = False
@@ -53,7 +53,7 @@ class PlotPanel:
 
     desk: Desk
     canvas: Canvas
-    shown: Shown = Shown()
+    shown: Shown = field(default_factory=Shown)
     overlaps: Sequence[Overlap] = ()
     shaded: list[drawing.Shaded] = field(default_factory=list)
     is_fitted: bool = False

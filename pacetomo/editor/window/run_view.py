@@ -11,7 +11,7 @@ from pacetomo.editor.desk import Desk
 from pacetomo.editor.live import Progress, TargetProgress
 from pacetomo.editor.looks import LOOKS
 from pacetomo.editor.window.list_panel import SYMBOLS
-from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts, table_theme
+from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts, Tag, table_theme
 from pacetomo.pace import describe_left
 
 _MOST_NOTES = 6
@@ -24,11 +24,11 @@ class RunView:
 
     desk: Desk
     fonts: Fonts
-    progress: Progress = Progress()
-    _rows: dict[int, list[int | str]] = field(default_factory=dict)
-    _series: dict[str, int | str] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    _rows: dict[int, list[Tag]] = field(default_factory=dict)
+    _series: dict[str, Tag] = field(default_factory=dict)
 
-    def build(self, parent: int | str) -> None:
+    def build(self, parent: Tag) -> None:
         """Make the panel."""
         em = self.fonts.em
         self._step = dpg.add_text("no run yet", parent=parent, wrap=em(36))
@@ -61,7 +61,7 @@ class RunView:
                 self._course(plots, name)
         self._notes = dpg.add_child_window(parent=parent, height=-1)
 
-    def _course(self, parent: int | str, name: str) -> None:
+    def _course(self, parent: Tag, name: str) -> None:
         with dpg.plot(
             parent=parent,
             height=self.fonts.em(8.4),

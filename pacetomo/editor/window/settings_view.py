@@ -10,7 +10,7 @@ from pacetomo.editor import settings_panel
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.settings_panel import PanelRow
 from pacetomo.editor.window.list_panel import cut
-from pacetomo.editor.window.theme import ERROR, TEXT, TEXT_DIM, TEXT_DISABLED, Fonts, text_theme
+from pacetomo.editor.window.theme import ERROR, TEXT, TEXT_DIM, TEXT_DISABLED, Fonts, Tag, text_theme
 from pacetomo.scope.protocol import Missing
 
 _OVERRIDE = (240, 228, 66, 255)
@@ -21,13 +21,13 @@ class _Line:
     """The widgets of a setting, and what they show."""
 
     name: str
-    row: int | str
-    heading: int | str
-    label: int | str
-    entry: int | str
-    origin: int | str
-    clear: int | str
-    tooltip: int | str
+    row: Tag
+    heading: Tag
+    label: Tag
+    entry: Tag
+    origin: Tag
+    clear: Tag
+    tooltip: Tag
     shown: PanelRow | None = None
     is_wrong: bool = False
 
@@ -38,14 +38,14 @@ class SettingsView:
 
     desk: Desk
     fonts: Fonts
-    inputs: list[int | str] = field(default_factory=list)
+    inputs: list[Tag] = field(default_factory=list)
     _lines: dict[str, _Line] = field(default_factory=dict)
     _current: str = ""
     _filter: str = ""
     _only_changed: bool = False
     _visible: list[str] = field(default_factory=list)
 
-    def build(self, parent: int | str) -> None:
+    def build(self, parent: Tag) -> None:
         """Make all lines."""
         em = self.fonts.em
         self._wrong = text_theme(ERROR)
@@ -69,7 +69,7 @@ class SettingsView:
             self._explained = dpg.add_text("", parent=box, wrap=em(35), color=TEXT_DIM)
             self._problem = dpg.add_text("", parent=box, wrap=em(35), color=ERROR)
 
-    def _made(self, parent: int | str, row: PanelRow) -> _Line:
+    def _made(self, parent: Tag, row: PanelRow) -> _Line:
         em = self.fonts.em
         with dpg.group(parent=parent) as whole:
             head = dpg.add_text(row.group, color=(120, 190, 235, 255), show=False)
@@ -101,7 +101,8 @@ class SettingsView:
                 )
         return _Line(row.name, whole, head, label, entry, origin, clear, tooltip)
 
-    def _when_left(self, name: str) -> int | str:
+    def _when_left(self, name: str) -> Tag:
+        registry: Tag
         with dpg.item_handler_registry() as registry:
             dpg.add_item_deactivated_after_edit_handler(callback=lambda: self._apply_text(name))
             dpg.add_item_activated_handler(callback=lambda: self.go_to(name))
@@ -229,7 +230,7 @@ class SettingsView:
             self._lines[name].shown = None
             self.desk.revision += 1
 
-    def _typed(self, _sender: int | str, text: str, name: str) -> None:
+    def _typed(self, _sender: Tag, text: str, name: str) -> None:
         checked = settings_panel.check(self.desk.document, name, text.strip())
         self._current = name
         self._mark(self._lines[name], isinstance(checked, Missing))
@@ -245,19 +246,19 @@ class SettingsView:
             return
         self._set(name, text)
 
-    def _ticked(self, _sender: int | str, value: bool, name: str) -> None:
+    def _ticked(self, _sender: Tag, value: bool, name: str) -> None:
         self.go_to(name)
         self._set(name, str(value))
 
-    def _chosen(self, _sender: int | str, value: str, name: str) -> None:
+    def _chosen(self, _sender: Tag, value: str, name: str) -> None:
         self.go_to(name)
         self._set(name, value)
 
-    def _filter_changed(self, _sender: int | str, text: str) -> None:
+    def _filter_changed(self, _sender: Tag, text: str) -> None:
         self._filter = text
         self.redraw()
 
-    def _only_changed_toggled(self, _sender: int | str, value: bool) -> None:
+    def _only_changed_toggled(self, _sender: Tag, value: bool) -> None:
         self._only_changed = value
         self.redraw()
 

@@ -12,7 +12,7 @@ from pacetomo.editor import looks
 from pacetomo.editor.actions import ACTIONS, BY_NAME, Action, Situation
 from pacetomo.editor.looks import LOOKS
 from pacetomo.editor.window.list_panel import SYMBOLS, cut
-from pacetomo.editor.window.theme import TEXT_DIM, WARNING, Fonts
+from pacetomo.editor.window.theme import TEXT_DIM, WARNING, Fonts, Tag
 
 if TYPE_CHECKING:
     from pacetomo.editor.window.window import EditorWindow
@@ -26,7 +26,13 @@ _BUTTONS = (
     ("add_click", "add_pattern", "add_polygon", "add_point"),
     ("fit", "load_map", "commands"),
 )
-_SHORT = {"add_point": "Add point", "skip": "Skip", "commands": "Actions ...", "add_pattern": "Pattern ...", "load_map": "Map ..."}  # fmt: skip
+_SHORT = {
+    "add_point": "Add point",
+    "skip": "Skip",
+    "commands": "Actions ...",
+    "add_pattern": "Pattern ...",
+    "load_map": "Map ...",
+}
 
 
 @dataclass(eq=False)
@@ -34,8 +40,8 @@ class _Placed:
     """A widget for an action: it and the text of its tooltip."""
 
     action: Action
-    item: int | str
-    tooltip: int | str
+    item: Tag
+    tooltip: Tag
     shown: str = ""
     is_possible: bool = True
 
@@ -46,7 +52,7 @@ class Shell:
 
     window: EditorWindow
     fonts: Fonts
-    areas: dict[str, int | str] = field(default_factory=dict)
+    areas: dict[str, Tag] = field(default_factory=dict)
     _placed: list[_Placed] = field(default_factory=list)
     _said: tuple[object, ...] = ()
     _under: tuple[object, int] = (None, -1)
@@ -99,11 +105,11 @@ class Shell:
                     )
                     self._place(action, button)
 
-    def _controls(self, _parent: int | str) -> None:
+    def _controls(self, _parent: Tag) -> None:
         """Switches and sliders under the plot."""
         em = self.fonts.em
         window = self.window
-        self.toggles: dict[str, int | str] = {}
+        self.toggles: dict[str, Tag] = {}
         with dpg.group(horizontal=True):
             self._toggle("beams", "Beams at")
             self.tilt = dpg.add_slider_float(
@@ -171,14 +177,14 @@ class Shell:
             "Actions that need the microscope are possible when the script selectTargets opens this window in SerialEM",
         )
 
-    def _explain(self, item: int | str, text: str) -> None:
+    def _explain(self, item: Tag, text: str) -> None:
         with dpg.tooltip(item, delay=0.4):
             dpg.add_text(text, wrap=self.fonts.em(26))
 
     def _doing(self, action: Action) -> Callable[[], None]:
         return lambda: self.window.do(action.name)
 
-    def _place(self, action: Action, item: int | str) -> None:
+    def _place(self, action: Action, item: Tag) -> None:
         with dpg.tooltip(item, delay=0.4):
             tooltip = dpg.add_text("", wrap=self.fonts.em(26))
         self._placed.append(_Placed(action, item, tooltip))

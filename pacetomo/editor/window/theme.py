@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Union
 
 import dearpygui.dearpygui as dpg
 
@@ -19,6 +20,9 @@ TEXT_DISABLED: Colour = (115, 120, 130, 255)
 GOOD: Colour = (86, 200, 160, 255)
 WARNING: Colour = (240, 190, 70, 255)
 ERROR: Colour = (255, 128, 100, 255)
+
+Tag = Union[int, str]
+"""What the window library calls an item by."""
 
 SMALLEST_TEXT_PX, LARGEST_TEXT_PX = 11, 40
 _DESIGN_HEIGHT, _DESIGN_TEXT_PX = 800, 15
@@ -50,7 +54,7 @@ class Fonts:
     def __init__(self) -> None:
         self._registry = dpg.add_font_registry()
         self._path = str(font_path())
-        self._made: dict[int, int | str] = {}
+        self._made: dict[int, Tag] = {}
         self.size_px = _DESIGN_TEXT_PX
 
     def use(self, size_px: int) -> None:
@@ -72,9 +76,10 @@ def font_path() -> Path:
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
-def bind_window_theme(size_px: int) -> int | str:
+def bind_window_theme(size_px: int) -> Tag:
     """Colours and distances of everything, for a size of text."""
     space = max(round(size_px * 0.32), 3)
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
         for target, colour in _COLOURS.items():
             dpg.add_theme_color(target, colour)
@@ -157,42 +162,47 @@ def _styles(space: int, size_px: int) -> dict[int, tuple[float, float]]:
     }
 
 
-def table_theme(size_px: int) -> int | str:
+def table_theme(size_px: int) -> Tag:
     """Theme of a table of texts: without the padding of frames, so that all cells of a row stand in one line."""
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
         dpg.add_theme_style(dpg.mvStyleVar_FramePadding, 0, 0)
         dpg.add_theme_style(dpg.mvStyleVar_CellPadding, size_px * 0.27, size_px * 0.13)
     return theme
 
 
-def text_theme(colour: Colour) -> int | str:
+def text_theme(colour: Colour) -> Tag:
     """Theme for text in this colour."""
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvAll):
         dpg.add_theme_color(dpg.mvThemeCol_Text, colour)
     return theme
 
 
-def line_theme(colour: Colour, weight_px: float) -> int | str:
+def line_theme(colour: Colour, weight_px: float) -> Tag:
     """Theme of a series of lines."""
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvLineSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Line, colour, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_LineWeight, weight_px, category=dpg.mvThemeCat_Plots)
     return theme
 
 
-def shade_theme(colour: Colour) -> int | str:
+def shade_theme(colour: Colour) -> Tag:
     """Theme of a series of shaded regions."""
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvShadeSeries):
         dpg.add_theme_color(dpg.mvPlotCol_Fill, colour, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_color(dpg.mvPlotCol_Line, (0, 0, 0, 0), category=dpg.mvThemeCat_Plots)
     return theme
 
 
-def marker_theme(look: Look, size_px: float) -> int | str:
+def marker_theme(look: Look, size_px: float) -> Tag:
     """Theme of a series of markers."""
     fill = look.colour if look.is_filled else (0, 0, 0, 0)
     # Filled ones have no outline: where there is no graphics card it costs as much as all else of a marker.
     outline = (0, 0, 0, 0) if look.is_filled else look.colour
+    theme: Tag
     with dpg.theme() as theme, dpg.theme_component(dpg.mvScatterSeries):
         for target, colour in ((dpg.mvPlotCol_MarkerFill, fill), (dpg.mvPlotCol_MarkerOutline, outline)):
             dpg.add_theme_color(target, colour, category=dpg.mvThemeCat_Plots)
