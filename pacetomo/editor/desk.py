@@ -16,6 +16,7 @@ from pacetomo.editor.history import History
 from pacetomo.editor.looks import State
 from pacetomo.editor.model import ConfirmationNeededError, Document, Known
 from pacetomo.editor.saving import ChangedOnDiskError, Opened
+from pacetomo.editor.wording import sentence
 from pacetomo.errors import PaceError
 
 Edit = Callable[[Document], Document]
@@ -90,7 +91,7 @@ class Desk:
             f"{len(opened.history.present.numbers)} targets read from {opened.history.present.path.name}"
         )
         if opened.warnings:
-            desk.ask(Question("Odd in this file", "\n".join(opened.warnings)))
+            desk.ask(Question("Odd in this file", "\n".join(map(sentence, opened.warnings))))
         if opened.unsaved is not None:
             desk._offer(opened)
         return desk
@@ -106,7 +107,7 @@ class Desk:
 
         text = opened.unsaved.text if opened.unsaved is not None else ""
         answers = (("Recover it", take_up), ("Throw it away", throw_away), ("Decide later", None))
-        self.ask(Question("Unsaved work", f"{text[:1].upper()}{text[1:]}.", answers))
+        self.ask(Question("Unsaved work", sentence(text), answers))
 
     # --- what there is
 
@@ -162,8 +163,7 @@ class Desk:
 
     def complain(self, error: PaceError | str, title: str = "That cannot be done") -> None:
         """Say in a box of its own what has gone wrong."""
-        text = str(error)
-        self.ask(Question(title, f"{text[:1].upper()}{text[1:]}.", is_error=True))
+        self.ask(Question(title, sentence(str(error)), is_error=True))
 
     # --- changing
 
@@ -182,11 +182,10 @@ class Desk:
         try:
             changed = change(self.document)
         except ConfirmationNeededError as err:
-            text = str(err)
             answers: list[tuple[str, Callable[[], None] | None]] = [("Cancel", None)]
             if confirmed is not None:
                 answers.insert(0, ("Do it", lambda: self._confirmed(label, confirmed)))
-            self.ask(Question(label, f"{text[:1].upper()}{text[1:]}.", tuple(answers)))
+            self.ask(Question(label, sentence(str(err)), tuple(answers)))
             return False
         except PaceError as err:
             self.complain(err)
@@ -302,7 +301,7 @@ class Desk:
                 ("Reload it", self.reload),
                 ("Cancel", None),
             )
-            self.ask(Question("Changed by another program", f"{err}.", answers))
+            self.ask(Question("Changed by another program", sentence(str(err)), answers))
             return
         except PaceError as err:
             self.complain(err, "Not saved")
@@ -319,7 +318,7 @@ class Desk:
             saved = saving.save_as(self.history, path, overwrite)
         except ChangedOnDiskError as err:
             answers = (("Overwrite it", lambda: self.save_as(path, True)), ("Cancel", None))
-            self.ask(Question("Save as", f"{err}.", answers))
+            self.ask(Question("Save as", sentence(str(err)), answers))
             return
         except PaceError as err:
             self.complain(err, "Not saved")

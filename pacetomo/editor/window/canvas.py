@@ -12,7 +12,7 @@ from typing import NamedTuple
 import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.looks import Colour, Look
-from pacetomo.editor.shapes import Lines, Shade, nice_step, ticks
+from pacetomo.editor.shapes import Lines, Shade, ticks
 from pacetomo.editor.viewing import Orientation, View
 from pacetomo.editor.window.theme import Tag, line_theme, marker_theme, shade_theme
 from pacetomo.frames import XY
@@ -120,7 +120,7 @@ class Canvas:
         self._draw_scale(orientation)
 
     def _draw_scale(self, orientation: Orientation) -> None:
-        """Grid, numbers along the lower and the left edge, names of the axes, and a bar of round length."""
+        """Grid, numbers along the lower and the left edge, and names of the axes."""
         view, em = self.view, self.text_px
         left, right, bottom, top = view.limits
         x_ticks, x_decimals = ticks(left, right, max(int(view.size_px[0] / (7 * em)), 2))
@@ -148,10 +148,6 @@ class Canvas:
             Label(XY(right, bottom), f"{across_name} µm {'→' if sign_x > 0 else '←'}", (-5.6 * em, -1.4 * em))
         )
         self._scale.draw(labels, view, em)
-
-    def bar_um(self) -> float:
-        """Length of a scale bar (µm) that suits the view."""
-        return nice_step(self.view.um_per_px * 6 * self.text_px)
 
 
 class _Texts:

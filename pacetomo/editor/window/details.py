@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import NamedTuple, Optional
 
 import dearpygui.dearpygui as dpg
 import numpy as np
@@ -14,14 +14,21 @@ from pacetomo.editor.desk import Desk
 from pacetomo.editor.model import Document
 from pacetomo.editor.small import SmallImage
 from pacetomo.editor.tiles import Floats
-from pacetomo.editor.window.list_panel import cut
 from pacetomo.editor.window.theme import TEXT_DIM, Fonts, Tag
+from pacetomo.editor.wording import cut
 from pacetomo.editor.workers import Work, Workers
 from pacetomo.errors import PaceError
 
 _PX = references.THUMBNAIL_PX
 _REFRESH_S = 5.0
 _LONGEST_NAME = 34
+
+
+class _Square(NamedTuple):
+    """A picture with four values a pixel, and how far it reaches from the middle as a share of the square's side."""
+
+    pixels: Floats
+    reach: float
 
 
 @dataclass(eq=False)
@@ -102,20 +109,23 @@ class Details:
         if self._work is not None:
             self._work.cancel()
 
-        def read(work: Work) -> list[Floats | str]:
+        def read(work: Work) -> list[_Square | str]:
             loaders = (references.reference_picture, references.latest_picture)
             return [_read(load, document, number) for load in loaders]
 
-        def take(found: list[Floats | str]) -> None:
+        def take(found: list[_Square | str]) -> None:
             self._work = None
             for place, (name, picture) in enumerate(zip(("Reference", "Last tilt image"), found)):
                 if isinstance(picture, str):
                     dpg.set_value(self._captions[place], f"{name}: {picture}")
                     dpg.configure_item(self._images[place], show=False)
                 else:
+                    pixels, shown = picture
                     dpg.set_value(self._captions[place], name)
-                    dpg.set_value(self._pictures[place], picture.ravel())
-                    dpg.configure_item(self._images[place], show=True)
+                    dpg.set_value(self._pictures[place], pixels.ravel())
+                    dpg.configure_item(
+                        self._images[place], show=True, uv_min=(0.5 - shown,) * 2, uv_max=(0.5 + shown,) * 2
+                    )
 
         def fail(error: PaceError) -> None:
             self._work = None
@@ -126,8 +136,8 @@ class Details:
 
 def _read(
     load: Callable[[Document, int], SmallImage | None], document: Document, number: int
-) -> Floats | str:
-    """A picture with four values a pixel, or in a word why there is none."""
+) -> _Square | str:
+    """A picture, or in a word why there is none."""
     try:
         image = load(document, number)
     except PaceError:
@@ -135,7 +145,7 @@ def _read(
     return "none" if image is None else _square(image)
 
 
-def _square(image: SmallImage) -> Floats:
+def _square(image: SmallImage) -> _Square:
     """An image in the middle of a square, opaque where it is."""
     shades = image.shades(*image.limits())[:_PX, :_PX]
     rows, columns = shades.shape
@@ -143,4 +153,4 @@ def _square(image: SmallImage) -> Floats:
     square = np.zeros((_PX, _PX, 4), np.float32)
     square[top : top + rows, left : left + columns, :3] = shades[..., None] / np.float32(255)
     square[top : top + rows, left : left + columns, 3] = 1.0
-    return square
+    return _Square(square, max(rows, columns) / _PX / 2)

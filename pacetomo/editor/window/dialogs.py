@@ -10,6 +10,7 @@ import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.desk import Question
 from pacetomo.editor.window.theme import ERROR, TEXT_DIM, TEXT_DISABLED, WARNING, Fonts, Tag
+from pacetomo.editor.wording import sentence
 from pacetomo.errors import PaceError
 
 Done = Callable[[], None]
@@ -157,9 +158,8 @@ class Dialogs:
             try:
                 accept(values)
             except PaceError as err:
-                said = str(err)
                 dpg.configure_item(trouble, show=True)
-                dpg.set_value(trouble, f"✖ {said[:1].upper()}{said[1:]}.")
+                dpg.set_value(trouble, f"✖ {sentence(str(err))}")
                 return
             if self._window == window:
                 self.close()

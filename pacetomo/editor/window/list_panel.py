@@ -11,6 +11,7 @@ from pacetomo.editor.looks import LOOKS, State
 from pacetomo.editor.rows import COLUMNS, Row
 from pacetomo.editor.window.keyboard import is_held
 from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts, Tag, table_theme
+from pacetomo.editor.wording import cut
 
 SYMBOLS = {
     State.TRACKING: "◆",
@@ -233,14 +234,3 @@ class ListPanel:
         if (name, direction < 0) != (self.desk.sort_column, self.desk.is_descending):
             self.desk.sort_column, self.desk.is_descending = name, direction < 0
             self.desk.revision += 1
-
-
-def cut(text: str, longest: int) -> str:
-    """A text with its middle left out where it is too long.
-
-    >>> cut("a_very_long_name_of_a_series_ts_001.mrc", 20)
-    'a_very_lo…ts_001.mrc'
-    """
-    if len(text) <= longest:
-        return text
-    return f"{text[: (longest - 1) // 2]}…{text[-(longest // 2) :]}"

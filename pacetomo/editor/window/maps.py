@@ -13,6 +13,7 @@ from pacetomo.editor.model import Document
 from pacetomo.editor.tiles import Contrast, TiledMap
 from pacetomo.editor.window.dialogs import Field
 from pacetomo.editor.window.map_layer import MapLayer
+from pacetomo.editor.wording import sentence
 from pacetomo.editor.workers import CancelledError, Work
 from pacetomo.errors import PaceError
 from pacetomo.frames import XY, Matrix2
@@ -76,7 +77,7 @@ class Maps:
         field = Field(
             "path", "Navigator file", "", "Path of a .nav file; its maps are looked for beside it, too"
         )
-        self.window.dialogs.form("Load map", [field], accept, f"{text[:1].upper()}{text[1:]}", "Read")
+        self.window.dialogs.form("Load map", [field], accept, sentence(text) if text else "", "Read")
 
     def load(self, choice: MapChoice) -> None:
         """Load a map of a Navigator file in the background."""

@@ -8,6 +8,7 @@ import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.plan_panel import Findings, Summary
 from pacetomo.editor.window.theme import ERROR, GOOD, TEXT_DIM, WARNING, Fonts, Tag
+from pacetomo.editor.wording import sentence
 from pacetomo.overlap import Overlap
 
 _MOST_PROBLEMS, _MOST_OVERLAPS = 40, 12
@@ -29,7 +30,7 @@ class PlanView:
         for _ in range(2):
             dpg.add_table_column(parent=self._figures)
         dpg.add_spacer(height=em(0.3), parent=parent)
-        dpg.add_text("Dose over the tilts (order of acquisition)", parent=parent, color=TEXT_DIM)
+        dpg.add_text("Tilts in order of acquisition", parent=parent, color=TEXT_DIM)
         with dpg.plot(
             parent=parent,
             height=em(11),
@@ -88,7 +89,7 @@ class PlanView:
         with dpg.group(horizontal=True, parent=self._problems):
             dpg.add_text(mark, color=ERROR if is_fatal else WARNING)
             with dpg.group():
-                dpg.add_text(f"{text[:1].upper()}{text[1:]}", wrap=self.fonts.em(33))
+                dpg.add_text(sentence(text), wrap=self.fonts.em(33))
                 if cure:
                     dpg.add_text(f"→ {cure}", wrap=self.fonts.em(33), color=TEXT_DIM)
 

@@ -9,12 +9,14 @@ import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.live import Progress, TargetProgress
-from pacetomo.editor.looks import LOOKS
+from pacetomo.editor.looks import LOOKS, ORANGE, SKY_BLUE, Look
 from pacetomo.editor.window.list_panel import SYMBOLS
-from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts, Tag, table_theme
+from pacetomo.editor.window.theme import ERROR, TEXT_DIM, WARNING, Fonts, Tag, marker_theme, table_theme
+from pacetomo.editor.wording import sentence
 from pacetomo.pace import describe_left
 
 _MOST_NOTES = 6
+_COURSE_LOOKS = (Look(SKY_BLUE, "circle", True), Look(ORANGE, "diamond", True))
 _COURSES = ("Residual (nm)", "Defocus (µm)", "Mean counts")
 
 
@@ -36,7 +38,7 @@ class RunView:
         self._lock = dpg.add_text("", parent=parent, wrap=em(36), color=WARNING)
         self._table = dpg.add_table(
             parent=parent,
-            height=em(11),
+            height=em(10),
             clipper=True,
             scrollY=True,
             freeze_rows=1,
@@ -56,31 +58,33 @@ class RunView:
                 init_width_or_weight=1.0 if label == "Remark" else em(width_em),
             )
         self._whose = dpg.add_text("", parent=parent, color=TEXT_DIM)
-        with dpg.child_window(parent=parent, height=-em(6)) as plots:
+        with dpg.child_window(parent=parent, height=-em(3.4)) as plots:
             for name in _COURSES:
                 self._course(plots, name)
         self._notes = dpg.add_child_window(parent=parent, height=-1)
 
     def _course(self, parent: Tag, name: str) -> None:
+        is_last = name == _COURSES[-1]
         with dpg.plot(
             parent=parent,
-            height=self.fonts.em(8.4),
+            height=self.fonts.em(7.0 if is_last else 5.6),
             width=-1,
             no_menus=True,
             no_title=True,
             no_mouse_pos=True,
             no_inputs=True,
         ) as plot:
-            if name != _COURSES[2]:
-                dpg.add_plot_legend(parent=plot, location=dpg.mvPlot_Location_NorthEast)
-            x = dpg.add_plot_axis(dpg.mvXAxis, label="tilt (°)", parent=plot, auto_fit=True)
-            y = dpg.add_plot_axis(dpg.mvYAxis, label=name, parent=plot, auto_fit=True)
             labels = {"Residual (nm)": ("X", "Y"), "Defocus (µm)": ("fitted", "wanted")}.get(
                 name, ("counts",)
             )
-            for label in labels:
-                self._series[f"{name} {label}"] = dpg.add_scatter_series([], [], parent=y, label=label)
-        del x
+            if len(labels) > 1:
+                dpg.add_plot_legend(parent=plot, location=dpg.mvPlot_Location_NorthEast, horizontal=True)
+            dpg.add_plot_axis(dpg.mvXAxis, label="tilt (°)", no_label=not is_last, parent=plot, auto_fit=True)
+            y = dpg.add_plot_axis(dpg.mvYAxis, label=name, parent=plot, auto_fit=True)
+            for label, look in zip(labels, _COURSE_LOOKS):
+                series = dpg.add_scatter_series([], [], parent=y, label=label)
+                dpg.bind_item_theme(series, marker_theme(look, self.fonts.size_px * 0.22))
+                self._series[f"{name} {label}"] = series
 
     def show(self, progress: Progress) -> None:
         """Show how far the run is."""
@@ -125,7 +129,7 @@ class RunView:
     def redraw(self) -> None:
         """Show the courses of the selected target, or of the tracking target."""
         document = self.desk.document
-        dpg.set_value(self._lock, "" if document.lock is None else document.lock.reason)
+        dpg.set_value(self._lock, "" if document.lock is None else sentence(document.lock.reason))
         chosen = min(document.selected, default=document.numbers[0])
         for number, cells in self._rows.items():
             dpg.set_value(cells[0], number in document.selected)

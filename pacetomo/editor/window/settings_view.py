@@ -9,8 +9,8 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor import settings_panel
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.settings_panel import PanelRow
-from pacetomo.editor.window.list_panel import cut
 from pacetomo.editor.window.theme import ERROR, TEXT, TEXT_DIM, TEXT_DISABLED, Fonts, Tag, text_theme
+from pacetomo.editor.wording import cut
 from pacetomo.scope.protocol import Missing
 
 _OVERRIDE = (240, 228, 66, 255)

@@ -11,14 +11,16 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor import looks
 from pacetomo.editor.actions import ACTIONS, BY_NAME, Action, Situation
 from pacetomo.editor.looks import LOOKS
-from pacetomo.editor.window.list_panel import SYMBOLS, cut
+from pacetomo.editor.window.list_panel import SYMBOLS
 from pacetomo.editor.window.theme import TEXT_DIM, WARNING, Fonts, Tag
+from pacetomo.editor.wording import cut
 
 if TYPE_CHECKING:
     from pacetomo.editor.window.window import EditorWindow
 
 PANELS = ("targets", "settings", "plan", "run")
 _PANEL_EM = 39.0
+_BAR_STEPS = 40
 _MENUS = ("File", "Edit", "Targets", "View", "Microscope", "Help")
 _BUTTONS = (
     ("save", "undo", "redo"),
@@ -148,13 +150,34 @@ class Shell:
         self._place(action, box)
 
     def _legend(self) -> None:
-        """What the signs of the plot mean, in its colours and shapes."""
-        with dpg.group(horizontal=True):
+        """What the signs of the plot mean, in its colours and shapes; or which scores the colours stand for."""
+        em = self.fonts.em
+        with dpg.group(horizontal=True) as self._signs:
             for state, look in LOOKS.items():
                 dpg.add_text(SYMBOLS[state], color=look.colour)
                 dpg.add_text(state.value, color=TEXT_DIM)
             dpg.add_text("+", color=looks.GEO_POINT.colour)
             dpg.add_text("geo point", color=TEXT_DIM)
+        with dpg.group(horizontal=True, show=False) as self._scores:
+            dpg.add_text("Score", color=TEXT_DIM)
+            self._lowest = dpg.add_text("")
+            with dpg.drawlist(em(14), em(1.2)):
+                for step in range(_BAR_STEPS):
+                    left, right = em(14) * step / _BAR_STEPS, em(14) * (step + 1) / _BAR_STEPS
+                    colour = looks.scale_colour(step / (_BAR_STEPS - 1))
+                    dpg.draw_rectangle((left, em(0.2)), (right, em(1.2)), color=colour, fill=colour)
+            self._highest = dpg.add_text("")
+            dpg.add_text("grey: none;  marker shapes as ever", color=TEXT_DIM)
+
+    def _draw_scores(self) -> None:
+        """Show the colour bar while targets are coloured by score."""
+        scale = looks.score_scale(target.score for target in self.window.desk.document.targets.targets)
+        is_shown = self.window.plot.shown.by_score and scale is not None
+        dpg.configure_item(self._signs, show=not is_shown)
+        dpg.configure_item(self._scores, show=is_shown)
+        if scale is not None:
+            dpg.set_value(self._lowest, f"{scale.low:.3g}")
+            dpg.set_value(self._highest, f"{scale.high:.3g}")
 
     def _lower_edge(self) -> None:
         em = self.fonts.em
@@ -214,6 +237,7 @@ class Shell:
             ("show_map", shown.with_map),
         ):
             dpg.set_value(self.toggles[name], value)
+        self._draw_scores()
 
     def draw_lower_edge(self) -> None:
         """Say what was done last, what is under way, where the mouse is, and how the file stands."""

@@ -90,6 +90,7 @@ def bind_window_theme(size_px: int) -> Tag:
             dpg.add_theme_color(target, (0, 0, 0, 0), category=dpg.mvThemeCat_Plots)
         dpg.add_theme_color(dpg.mvPlotCol_AxisGrid, (255, 255, 255, 60), category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_PlotPadding, 0, 0, category=dpg.mvThemeCat_Plots)
+        dpg.add_theme_style(dpg.mvPlotStyleVar_FitPadding, 0.04, 0.12, category=dpg.mvThemeCat_Plots)
         dpg.add_theme_style(dpg.mvPlotStyleVar_PlotBorderSize, 0, category=dpg.mvThemeCat_Plots)
     with dpg.theme_component(dpg.mvAll, enabled_state=False, parent=theme):
         dpg.add_theme_color(dpg.mvThemeCol_Text, TEXT_DISABLED)

@@ -13,6 +13,7 @@ from pacetomo.area_files import AreaFiles
 from pacetomo.editor import drawing, plan_panel, saving
 from pacetomo.editor.actions import Situation, action_for
 from pacetomo.editor.desk import Desk
+from pacetomo.editor.faults import write_fault
 from pacetomo.editor.live import Follower, Progress
 from pacetomo.editor.microscope import MeasuredGeometry, MicroscopeSide
 from pacetomo.editor.model import Document
@@ -37,7 +38,7 @@ from pacetomo.editor.window.scope_work import ScopeWork
 from pacetomo.editor.window.settings_view import SettingsView
 from pacetomo.editor.window.shell import Shell
 from pacetomo.editor.workers import Work, Workers
-from pacetomo.errors import PaceError
+from pacetomo.errors import OWN_FAULTS, PaceError
 from pacetomo.frames import XY
 from pacetomo.targets import TargetSet
 
@@ -47,6 +48,7 @@ _CHECK_DISK_S = 2.0
 _FOLLOW_RUN_S = 1.0
 _KEEP_UNSAVED_S = 1.5
 _CHECK_PLAN_S = 0.4
+_MOST_FAULTS = 5
 
 
 class EditorWindow:
@@ -76,6 +78,7 @@ class EditorWindow:
         self._due = {"disk": 0.0, "run": 0.0, "unsaved": 0.0, "figures": 0.0, "plan": 0.0}
         self._busy: dict[str, Work] = {}
         self._text_is_chosen = False
+        self._faults = 0
         self._geometry: GeometryView | None = None
         dpg.create_context()
         dpg.configure_app(manual_callback_management=True)
@@ -171,6 +174,8 @@ class EditorWindow:
                 if time.monotonic() > self._lively_until:
                     self.workers.wait(_IDLE_S)
         finally:
+            if not self.desk.is_closing:  # something else ends it, as STOP in SerialEM does
+                saving.keep_unsaved(self.desk.history, self.desk.stamp)
             self.close()
 
     def close(self) -> None:
@@ -179,9 +184,37 @@ class EditorWindow:
         dpg.destroy_context()
 
     def frame(self) -> bool:
-        """Draw one frame after doing what has come in since the last one; False when the window is to close."""
+        """Draw one frame after doing what has come in since the last one; False when the window is to close.
+
+        A defect of the program ends what was being done and is told in a box; one that comes with every frame ends
+        the window (`PaceError`), with what was not saved kept.
+        """
         if not dpg.is_dearpygui_running() or self.desk.is_closing:
             return False
+        try:
+            self._act()
+            self._faults = 0
+        except PaceError as err:
+            self.desk.complain(err)
+        except OWN_FAULTS as fault:
+            self._confess(fault)
+        dpg.render_dearpygui_frame()
+        return True
+
+    def _confess(self, fault: Exception) -> None:
+        """Tell of a defect of the program."""
+        self._faults += 1
+        where = write_fault(fault)
+        text = f"a defect of the program, {type(fault).__name__}: {fault}; details are in {where}"
+        if self._faults > _MOST_FAULTS:
+            saving.keep_unsaved(self.desk.history, self.desk.stamp)
+            raise PaceError(
+                f"the editor cannot go on: {text}; what was not saved is offered when it opens again"
+            )
+        self.desk.complain(f"{text}. Save your work; please report it", "Something went wrong")
+
+    def _act(self) -> None:
+        """Do what has come in, and hand what has changed to the widgets."""
         dpg.run_callbacks(dpg.get_callback_queue())
         now_s = time.monotonic()
         lively = self.workers.deliver()
@@ -201,8 +234,6 @@ class EditorWindow:
         self.shell.draw_lower_edge()
         if lively:
             self._lively_until = now_s + _LIVELY_S
-        dpg.render_dearpygui_frame()
-        return True
 
     def situation(self) -> Situation:
         """What decides which actions are possible."""
