@@ -16,6 +16,7 @@ from pacetomo.errors import PaceError
 Done = Callable[[], None]
 
 _MOST_LINES = 80
+_LETTERS_OF_A_LINE, _LINES_OF_A_LONG_TEXT, _MOST_TEXT_LINES = 60, 8, 24
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Dialogs:
             no_collapse=True,
             no_resize=True,
             autosize=not height,
+            no_scrollbar=not height,
             width=width,
             height=height,
             min_size=(width, em(4)),
@@ -103,12 +105,14 @@ class Dialogs:
 
     def question(self, question: Question) -> None:
         """Ask a question."""
-        window = self._open(question.title, 34)
+        lines = question.text.count("\n") + len(question.text) // _LETTERS_OF_A_LINE
+        width_em = 34 if lines < _LINES_OF_A_LONG_TEXT else 46
+        window = self._open(question.title, width_em, 34 if lines > _MOST_TEXT_LINES else 0)
         colour = ERROR if question.is_error else WARNING if len(question.answers) > 1 else None
         mark = "✖" if question.is_error else "?" if len(question.answers) > 1 else "ℹ"
         with dpg.group(parent=window, horizontal=True):
             dpg.add_text(mark, color=colour or TEXT_DIM)
-            dpg.add_text(question.text, wrap=self.fonts.em(31))
+            dpg.add_text(question.text, wrap=self.fonts.em(width_em - 3))
 
         def answer(does: Done | None) -> Done:
             def act() -> None:

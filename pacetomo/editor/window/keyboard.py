@@ -32,20 +32,6 @@ _NAMES: dict[int, str] = {
 }
 
 
-def pressed(code: int) -> str | None:
-    """Name of a key with those that are held down beside it; None for keys that mean nothing here."""
-    name = _NAMES.get(code)
-    if name is None:
-        return None
-    held = [said for said in ("Ctrl", "Alt", "Shift") if is_held(said)]
-    return "+".join([*held, name])
-
-
-def is_held(modifier: str) -> bool:
-    """Whether "Ctrl", "Alt" or "Shift" is held down."""
-    return any(bool(dpg.is_key_down(code)) for said, code in _SIDES if said == modifier)
-
-
 _SIDES = (
     ("Ctrl", dpg.mvKey_LControl),
     ("Ctrl", dpg.mvKey_RControl),
@@ -54,3 +40,32 @@ _SIDES = (
     ("Shift", dpg.mvKey_LShift),
     ("Shift", dpg.mvKey_RShift),
 )
+
+
+class Held:
+    """Which of Ctrl, Alt and Shift are held down, or were until the last frame.
+
+    With slow frames a key and the release of Ctrl beside it come in the same frame; it was meant with Ctrl.
+    """
+
+    def __init__(self) -> None:
+        self._before: frozenset[str] = frozenset()
+
+    def is_held(self, name: str) -> bool:
+        """Whether "Ctrl", "Alt" or "Shift" is held down."""
+        return name in self._before or name in _now()
+
+    def update(self) -> None:
+        """Note what is held down in this frame."""
+        self._before = _now()
+
+    def pressed(self, code: int) -> str | None:
+        """Name of a key with those that are held down beside it; None for keys that mean nothing here."""
+        name = _NAMES.get(code)
+        if name is None:
+            return None
+        return "+".join([*(said for said in ("Ctrl", "Alt", "Shift") if self.is_held(said)), name])
+
+
+def _now() -> frozenset[str]:
+    return frozenset(said for said, code in _SIDES if dpg.is_key_down(code))

@@ -9,7 +9,7 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.looks import LOOKS, State
 from pacetomo.editor.rows import COLUMNS, Row
-from pacetomo.editor.window.keyboard import is_held
+from pacetomo.editor.window.keyboard import Held
 from pacetomo.editor.window.theme import TEXT, TEXT_DIM, Fonts, Tag, table_theme
 from pacetomo.editor.wording import cut
 
@@ -73,6 +73,7 @@ class ListPanel:
 
     desk: Desk
     fonts: Fonts
+    held: Held
     _lines: list[_Line] = field(default_factory=list)
     _rows: list[Row] = field(default_factory=list)
 
@@ -206,9 +207,9 @@ class ListPanel:
         if place >= len(self._rows):
             return
         number = self._rows[place].number
-        if is_held("Ctrl"):
+        if self.held.is_held("Ctrl"):
             self.desk.select_too(number)
-        elif is_held("Shift"):
+        elif self.held.is_held("Shift"):
             self.desk.select_range(number)
         else:
             self.desk.select([number])

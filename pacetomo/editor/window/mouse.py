@@ -12,7 +12,7 @@ import dearpygui.dearpygui as dpg
 from pacetomo.editor import adding, drawing, edits
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.drawing import Hit
-from pacetomo.editor.window.keyboard import is_held
+from pacetomo.editor.window.keyboard import Held
 from pacetomo.editor.window.plot_panel import PlotPanel
 from pacetomo.frames import XY
 
@@ -47,6 +47,8 @@ class Mouse:
 
     Attributes
     ----------
+    held : Held
+        Keys beside it.
     mode : Mode
         What a click on the empty plot does.
     corners_um : list of XY
@@ -59,6 +61,7 @@ class Mouse:
 
     desk: Desk
     plot: PlotPanel
+    held: Held
     finish_polygon: Callable[[Sequence[XY]], None]
     mode: Mode = Mode.SELECT
     corners_um: list[XY] = field(default_factory=list)
@@ -108,7 +111,7 @@ class Mouse:
     def _begin(self, button: int, at_px: XY) -> None:
         at_um = self.plot.specimen_at(at_px.x, at_px.y)
         hit = drawing.hit(self.desk.document, at_um, _REACH_PX * self.plot.canvas.view.um_per_px)
-        is_box = button == _LEFT and is_held("Shift")
+        is_box = button == _LEFT and self.held.is_held("Shift")
         self._press, self._is_dragging = _Press(button, at_px, at_um, hit, is_box), False
 
     def _follow(self, press: _Press, at_px: XY) -> None:
@@ -182,7 +185,7 @@ class Mouse:
         document = self.desk.document
         numbers = drawing.in_box(document.places_um, one_um, other_um)
         points = drawing.in_box(dict(enumerate(document.point_places_um)), one_um, other_um)
-        if is_held("Ctrl"):
+        if self.held.is_held("Ctrl"):
             numbers, points = numbers | document.selected, points | document.selected_points
         self.desk.select(numbers, points)
 
@@ -195,18 +198,18 @@ class Mouse:
         elif self.mode is Mode.ADD and (hit is None or hit.target is None):
             self.desk.edit("Add target", lambda document: adding.add_at(document, [press.at_um]))
         elif hit is None:
-            if not is_held("Ctrl"):
+            if not self.held.is_held("Ctrl"):
                 self.desk.select()
         elif hit.target is not None:
-            if is_held("Ctrl"):
+            if self.held.is_held("Ctrl"):
                 self.desk.select_too(hit.target)
-            elif is_held("Shift"):
+            elif self.held.is_held("Shift"):
                 self.desk.select(document.selected | {hit.target}, document.selected_points)
             else:
                 self.desk.select([hit.target])
         elif hit.point is not None:
-            points = document.selected_points ^ {hit.point} if is_held("Ctrl") else frozenset({hit.point})
-            self.desk.select(document.selected if is_held("Ctrl") else (), points)
+            points = document.selected_points ^ {hit.point} if self.held.is_held("Ctrl") else frozenset({hit.point})
+            self.desk.select(document.selected if self.held.is_held("Ctrl") else (), points)
 
     def close_polygon(self) -> None:
         """Fill the polygon clicked so far."""

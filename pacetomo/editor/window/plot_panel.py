@@ -49,7 +49,21 @@ class Shown:
 
 @dataclass(eq=False)
 class PlotPanel:
-    """Draws the document of a desk into a canvas."""
+    """Draws the document of a desk into a canvas.
+
+    Attributes
+    ----------
+    desk : Desk
+    canvas : Canvas
+    shown : Shown
+        What is shown beside the targets.
+    overlaps : sequence of Overlap
+        Beams that reach other targets, as far as known.
+    shaded : list of Shaded
+        Regions of overlaps at the tilt shown.
+    is_fitted, is_touched : bool
+        Whether a view has been chosen, and whether by the user.
+    """
 
     desk: Desk
     canvas: Canvas
@@ -57,6 +71,7 @@ class PlotPanel:
     overlaps: Sequence[Overlap] = ()
     shaded: list[drawing.Shaded] = field(default_factory=list)
     is_fitted: bool = False
+    is_touched: bool = False
     _drawn: Optional[tuple[object, ...]] = None  # noqa: UP045 - evaluated at run time on Python 3.9
     _rows: list[Row] = field(default_factory=list)
     _spacing_um: float = 1.0
@@ -254,6 +269,7 @@ class PlotPanel:
 
     def zoom(self, factor: float, fixed_um: XY | None = None) -> None:
         """Enlarge the content by a factor; a place of the plot plane stays where it is on the screen."""
+        self.is_touched = True
         before = self._is_crowded(self.canvas.view.um_per_px)
         self.canvas.show(self.canvas.view.zoomed(factor, fixed_um), self.shown.orientation)
         if self._is_crowded(self.canvas.view.um_per_px) is not before:
@@ -261,6 +277,7 @@ class PlotPanel:
 
     def pan(self, dx_px: float, dy_px: float) -> None:
         """Pull the content so many pixels to the right and down."""
+        self.is_touched = True
         self.canvas.show(self.canvas.view.panned(dx_px, dy_px), self.shown.orientation)
 
     def specimen_at(self, x_px: float, y_px: float) -> XY:

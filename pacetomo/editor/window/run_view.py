@@ -17,6 +17,7 @@ from pacetomo.pace import describe_left
 
 _MOST_NOTES = 6
 _COURSE_LOOKS = (Look(SKY_BLUE, "circle", True), Look(ORANGE, "diamond", True))
+_LEGEND = {"circle": "●", "diamond": "◆"}
 _COURSES = ("Residual (nm)", "Defocus (µm)", "Mean counts")
 
 
@@ -65,22 +66,23 @@ class RunView:
 
     def _course(self, parent: Tag, name: str) -> None:
         is_last = name == _COURSES[-1]
+        labels = {"Residual (nm)": ("X", "Y"), "Defocus (µm)": ("fitted", "wanted")}.get(name, ("counts",))
+        with dpg.group(horizontal=True, parent=parent):
+            dpg.add_text(f"{name} over tilt (°)")
+            for label, look in zip(labels, _COURSE_LOOKS):
+                if len(labels) > 1:
+                    dpg.add_text(f"{_LEGEND[look.shape]} {label}", color=look.colour)
         with dpg.plot(
             parent=parent,
-            height=self.fonts.em(7.0 if is_last else 5.6),
+            height=self.fonts.em(5.2 if is_last else 5.0),
             width=-1,
             no_menus=True,
             no_title=True,
             no_mouse_pos=True,
             no_inputs=True,
         ) as plot:
-            labels = {"Residual (nm)": ("X", "Y"), "Defocus (µm)": ("fitted", "wanted")}.get(
-                name, ("counts",)
-            )
-            if len(labels) > 1:
-                dpg.add_plot_legend(parent=plot, location=dpg.mvPlot_Location_NorthEast, horizontal=True)
-            dpg.add_plot_axis(dpg.mvXAxis, label="tilt (°)", no_label=not is_last, parent=plot, auto_fit=True)
-            y = dpg.add_plot_axis(dpg.mvYAxis, label=name, parent=plot, auto_fit=True)
+            dpg.add_plot_axis(dpg.mvXAxis, no_label=True, parent=plot, auto_fit=True)
+            y = dpg.add_plot_axis(dpg.mvYAxis, no_label=True, parent=plot, auto_fit=True)
             for label, look in zip(labels, _COURSE_LOOKS):
                 series = dpg.add_scatter_series([], [], parent=y, label=label)
                 dpg.bind_item_theme(series, marker_theme(look, self.fonts.size_px * 0.22))

@@ -26,7 +26,7 @@ from pacetomo.editor.window.commands import Commands
 from pacetomo.editor.window.details import Details
 from pacetomo.editor.window.dialogs import Dialogs
 from pacetomo.editor.window.geometry_view import GeometryView
-from pacetomo.editor.window.keyboard import pressed
+from pacetomo.editor.window.keyboard import Held
 from pacetomo.editor.window.list_panel import ListPanel
 from pacetomo.editor.window.map_layer import MapLayer
 from pacetomo.editor.window.maps import Maps
@@ -79,6 +79,7 @@ class EditorWindow:
         self._busy: dict[str, Work] = {}
         self._text_is_chosen = False
         self._faults = 0
+        self._was_typing = False
         self._geometry: GeometryView | None = None
         dpg.create_context()
         dpg.configure_app(manual_callback_management=True)
@@ -95,6 +96,7 @@ class EditorWindow:
         dpg.set_exit_callback(lambda: desk.close())
         dpg.set_viewport_resize_callback(lambda: self._resized())
         self.fonts = theme.Fonts()
+        self.held = Held()
         self.dialogs = Dialogs(self.fonts)
         self.maps = Maps(self)
         self.scope_work = ScopeWork(self, microscope)
@@ -124,9 +126,9 @@ class EditorWindow:
         canvas = Canvas(self.shell.areas["plot"], self.fonts.size_px)
         self.plot = PlotPanel(desk, canvas, self._shown)
         if self._view is not None:
-            canvas.view, self.plot.is_fitted = self._view, True
-        self.mouse = Mouse(desk, self.plot, lambda corners: self.commands.fill_polygon(corners))
-        self.list = ListPanel(desk, self.fonts)
+            canvas.view, self.plot.is_fitted, self.plot.is_touched = self._view, True, True
+        self.mouse = Mouse(desk, self.plot, self.held, lambda corners: self.commands.fill_polygon(corners))
+        self.list = ListPanel(desk, self.fonts, self.held)
         self.list.build(self.shell.areas["targets"], -self.fonts.em(11.6))
         self.details = Details(desk, self.fonts, self.workers)
         self.details.build(self.shell.areas["targets"])
@@ -216,6 +218,7 @@ class EditorWindow:
     def _act(self) -> None:
         """Do what has come in, and hand what has changed to the widgets."""
         dpg.run_callbacks(dpg.get_callback_queue())
+        self._was_typing = self._is_typing()
         now_s = time.monotonic()
         lively = self.workers.deliver()
         if not self.dialogs.is_open and self.desk.questions:
@@ -224,12 +227,17 @@ class EditorWindow:
         if self._waits:
             self._waits -= 1
         elif self.plot.canvas.follow_size():
-            self.plot.canvas.show(self.plot.canvas.view, self.plot.shown.orientation)
+            if self.plot.is_touched:
+                self.plot.canvas.show(self.plot.canvas.view, self.plot.shown.orientation)
+            else:
+                self.plot.fit()
+                self.plot.redraw_labels()
         if not self._waits:
             lively |= self._redraw()
             lively |= self.mouse.update()
             if self.maps.layer is not None:
                 lively |= self.maps.layer.update(self.plot.canvas.view)
+        self.held.update()
         self._do_what_is_due(now_s)
         self.shell.draw_lower_edge()
         if lively:
@@ -364,14 +372,14 @@ class EditorWindow:
             self.commands.do(name)
 
     def _key(self, code: int) -> None:
-        key = pressed(code)
+        key = self.held.pressed(code)
         if key is None:
             return
         self._lively_until = time.monotonic() + _LIVELY_S
         if self.dialogs.is_open:
             self.dialogs.take_key(key)
             return
-        if self._is_typing():
+        if self._was_typing or self._is_typing():  # Enter has left the field by now
             # Letters belong to the field; what cannot be typed still acts.
             if key not in ("Ctrl+S", "Ctrl+Q") and not (key.startswith("F") and key[1:].isdigit()):
                 return
@@ -403,7 +411,7 @@ class EditorWindow:
         return True
 
     def _is_typing(self) -> bool:
-        fields = [self.list.search, *self.settings.inputs]
+        fields = self.settings.inputs if self.shell.front_panel() == "settings" else [self.list.search]
         return any(dpg.is_item_active(item) for item in fields)
 
     # --- what actions do to the window

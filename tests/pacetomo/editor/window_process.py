@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pacetomo.editor.actions import ACTIONS
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.saving import open_document
 from pacetomo.frames import XY
@@ -44,6 +45,8 @@ def answer(window: Any, wanted: dict[str, Any], longest_s: float) -> dict[str, A
     if "tooltip" in wanted:
         texts = {placed.action.name: placed.shown for placed in window.shell._placed}
         return {"text": texts[wanted["tooltip"]]}
+    if "unhandled" in wanted:
+        return {"names": [a.name for a in ACTIONS if a.name not in window.commands.handlers]}
     if "place" in wanted:
         return {"pixel": pixel(XY(*wanted["place"]))}
     return {
@@ -97,7 +100,7 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
     side = None
     if microscope != "none":
-        from tests.pacetomo.editor.fake_side import FakeSide
+        from fake_side import FakeSide
 
         side = FakeSide(Path(path).parent)
     asked: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -124,4 +127,5 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
     main(*sys.argv[1:])

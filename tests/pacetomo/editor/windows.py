@@ -62,8 +62,7 @@ class Window:
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "tests.pacetomo.editor.window_process",
+                str(Path(__file__).with_name("window_process.py")),
                 str(path),
                 *map(str, size),
                 "microscope" if microscope else "none",
@@ -79,6 +78,8 @@ class Window:
 
     def ask(self, **wanted: Any) -> dict[str, Any]:
         """An answer of the window."""
+        if self.is_closed:
+            return {"closed": True}
         assert self.process.stdin is not None and self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(wanted) + "\n")
@@ -110,8 +111,7 @@ class Window:
     def settle(self) -> None:
         """Let a few frames pass."""
         for _ in range(4):
-            if not self.is_closed:
-                self.ask()
+            self.ask()
 
     def xdotool(self, *words: object) -> None:
         subprocess.run(["xdotool", *map(str, words)], env=self._environment, check=True)
