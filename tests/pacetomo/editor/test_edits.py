@@ -4,7 +4,8 @@ import pytest
 from editing import FILE, TURNED, document
 
 from pacetomo.editor import edits
-from pacetomo.editor.model import ConfirmationNeededError, EditError, Lock, fitted_matrix
+from pacetomo.editor.model import ConfirmationNeededError, EditError, Lock
+from pacetomo.editor.stage import fitted_matrix
 from pacetomo.files.target_file import format_targets, parse_targets
 from pacetomo.frames import XY, Matrix2
 
