@@ -241,9 +241,7 @@ class Dragging:
             self._desk.close_series()
         buffers = self._desk.keeping_buffers(len(taken))
         answer = self._desk.enter_number(
-            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?",
-            1,
-            0,
+            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?", 1, 0
         )
         choice = round(answer or 0)
         if not 1 <= choice <= len(taken):

@@ -41,7 +41,7 @@ def simulated_map(folder, tilt_deg):
 
 @pytest.mark.parametrize("tilt_deg", [0.0, 35.0])
 def test_a_map_tells_the_stage_as_the_microscope_has_it(tmp_path, tilt_deg):
-    session, sem, item = simulated_map(tmp_path / "session", tilt_deg)
+    _, sem, item = simulated_map(tmp_path / "session", tilt_deg)
     found = stage_matrix(item)
     sem.GoToLowDoseArea("R")
     true = sem.StageToSpecimenMatrix(0)
@@ -49,7 +49,7 @@ def test_a_map_tells_the_stage_as_the_microscope_has_it(tmp_path, tilt_deg):
 
 
 def test_what_is_seen_in_a_map_is_where_image_shift_finds_it(tmp_path):
-    session, sem, item = simulated_map(tmp_path / "session", 20.0)
+    _, sem, item = simulated_map(tmp_path / "session", 20.0)
     x, y, _ = sem.ReportStageXYZ()
     first = Target(1, "a_ts_001.mrc", shift_um=XY(0.0, 0.0), stage_um=XY(x, y))
     targets = TargetSet((first,), (Override("tiltTargets", "20"),))
