@@ -25,6 +25,7 @@ from pacetomo.problem import listed
 from pacetomo.scope.facts import OFFLINE, Facts
 from pacetomo.scope.protocol import Missing
 from pacetomo.settings import ResolvedSettings, Settings, SettingsLayer, resolve_settings
+from pacetomo.settings_table import SETTING_ROWS
 from pacetomo.targets import Target, TargetSet
 
 FINEST_UM = 6
@@ -142,15 +143,12 @@ class Document:
 
     @cached_property
     def picked_at_deg(self) -> float:
-        """Stage tilt at which the targets were picked."""
-        for override in self.targets.overrides:
-            if override.name == "tiltTargets":
-                return parse_float(override.value) or 0.0
-        for layer in reversed(self.known.layers):
-            value = layer.values.get("tiltTargets")
-            if isinstance(value, (int, float)):
-                return float(value)
-        return 0.0
+        """Stage tilt at which the targets were picked; 0 where the setting cannot be used."""
+        row = SETTING_ROWS["tiltTargets"]
+        given = [layer.values.get(row.name) for layer in reversed(self.known.layers)]
+        given[:0] = [parse_float(o.value) for o in self.targets.overrides if o.name == row.name]
+        tilt_deg = next((value for value in given if isinstance(value, (int, float))), 0.0)
+        return float(tilt_deg) if abs(tilt_deg) <= (row.high or 0.0) else 0.0
 
     @cached_property
     def stage_to_specimen(self) -> Matrix2 | None:
