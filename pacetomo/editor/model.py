@@ -206,9 +206,11 @@ class Document:
             return self.resolved
         matrix = self.stage_to_specimen or NOMINAL_STAGE_TO_SPECIMEN
         try:
-            return make_job(AreaFiles(self.path), self.targets, self.resolved, matrix)
+            job = make_job(AreaFiles(self.path), self.targets, self.resolved, matrix)
+            _ = job.untilted_um, job.stops  # what makes no sense of pretilt and tilts shows here
         except PaceError as err:
             return Missing(str(err))
+        return job
 
     @property
     def lattice(self) -> Lattice | None:

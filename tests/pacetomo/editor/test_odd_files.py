@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from editing import FILE
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import target_file_texts, target_sets
 
@@ -90,6 +90,7 @@ def test_any_text_is_refused_or_shown_and_edited(text, extremes):
         change(document)
 
 
+@example("_set pretilt = 80\n_set tiltTargets = 80")
 @given(st.lists(EXTREMES, max_size=4, unique=True).map("\n".join))
 def test_odd_settings_are_shown_with_what_is_wrong_and_edited(extremes):
     with tempfile.TemporaryDirectory() as folder:
