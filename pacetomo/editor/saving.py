@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.editor.begun import AREA_OF_RUN, area_of, lock_of
+from pacetomo.editor.coordinates import check_coordinates
 from pacetomo.editor.history import History
 from pacetomo.editor.model import Document, Known
 from pacetomo.errors import PaceError, RunFileError, TargetFileError
@@ -108,7 +109,7 @@ def open_document(path: Path, known: Known | None = None) -> Opened:
     known = replace(known or Known(), names=names_in(files.folder))
     document = Document(files.target_file, targets, known, lock=lock_of(files), original=targets)
     try:
-        _ = document.places_um
+        check_coordinates(document)
     except TargetFileError as err:
         raise TargetFileError(f"{source}: {err}") from err
     unsaved, trouble = _read_unsaved(files.target_file, stamp, targets)

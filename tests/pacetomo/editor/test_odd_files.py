@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from strategies import target_file_texts, target_sets
 
 from pacetomo.editor import adding, drawing, edits, plan_panel, rows, saving, settings_panel
-from pacetomo.editor.model import Document
 from pacetomo.errors import PaceError, TargetFileError
-from pacetomo.files.target_file import format_targets
+from pacetomo.files.target_file import format_targets, write_targets
 from pacetomo.frames import XY
 
 EXTREMES = st.sampled_from(
@@ -106,14 +105,27 @@ def test_odd_settings_are_shown_with_what_is_wrong_and_edited(extremes):
 
 
 @given(target_sets())
-def test_any_targets_are_shown_and_edited(targets):
-    document = Document(Path("L3_tgts.txt"), targets)
-    try:
-        _ = document.places_um
-    except TargetFileError:
-        return
-    show(document)
-    change(document)
+def test_any_targets_are_refused_or_shown_and_edited(targets):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "L3_tgts.txt"
+        write_targets(path, targets)
+        try:
+            document = saving.open_document(path).history.present
+        except TargetFileError as err:
+            assert "coordinates" in str(err)
+            return
+        show(document)
+        change(document)
+
+
+@pytest.mark.parametrize("line", ["stageX = -213.402", "SSX = 2.4103", "SSX = 1.2"])
+def test_coordinates_that_no_stage_reaches_are_refused(line, tmp_path):
+    path = tmp_path / "L3_tgts.txt"
+    path.write_text(FILE.replace(line, f"{line.split()[0]} = 1e300"))
+    with pytest.raises(
+        TargetFileError, match=r"(target|geometry point) \d lies at \(1e\+300, .* farther than any stage"
+    ):
+        saving.open_document(path)
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".mrc", "a b/c\\d.mrc", "ä" * 90 + ".mrc", "no_ending"])
