@@ -175,6 +175,7 @@ def test_targets_are_dragged_in_the_list_and_never_before_the_tracking_target():
         lambda d: edits.set_defocus(d, [2], 101.0),
         lambda d: edits.set_score(d, [2], float("nan")),
         lambda d: edits.move(d, {2: XY(float("inf"), 0.0)}),
+        lambda d: edits.move(d, {2: XY(1e6, 0.0)}),
         lambda d: edits.move(d, {7: XY(0.0, 0.0)}),
         lambda d: edits.make_track(d, 4),
         lambda d: edits.delete(d, [2, 9]),
