@@ -17,6 +17,9 @@ from pacetomo.targets import Target
 SAME_PLACE_UM = 0.01
 """A target nearer to another one than this is the same one."""
 
+IN_STEP = 0.1
+"""Share of the distance between neighbours by which a target may lie beside a lattice that it belongs to."""
+
 MOST_TARGETS = 2000
 """Targets of an area beyond which a pattern or polygon was surely meant otherwise."""
 
@@ -101,7 +104,9 @@ def _with_own_place(document: Document) -> tuple[Target, ...]:
 def add_pattern(
     document: Document, lattice: Lattice, size: int, centre_um: XY = ORIGIN, limit_um: float | None = None
 ) -> Document:
-    """Add a target at each point of a lattice around a place that has none yet; the lattice is written down.
+    """Add a target at each point of a lattice around a place that has none yet.
+
+    The lattice is written down where the tracking target lies on it, its size where that is in the middle.
 
     Parameters
     ----------
@@ -130,8 +135,12 @@ def add_pattern(
     if limit_um is not None:
         places = [place for place in places if place.length <= limit_um]
     added = add_at(document, places, clearance_um=HOLE_REACH * lattice.spacing_um)
-    targets = with_lattice(added.targets, lattice).with_override("size", str(size))
-    return added.with_targets(targets)
+    index = lattice.nearest(centre_um)
+    off_um = centre_um.minus(lattice.at(index)).length
+    if off_um > IN_STEP * lattice.spacing_um:
+        return added  # the lattice of the tracking target is another one
+    targets = with_lattice(added.targets, lattice)
+    return added.with_targets(targets.with_override("size", str(size)) if index == (0, 0) else targets)
 
 
 def lattice_through(document: Document, numbers: Sequence[int]) -> Lattice:
@@ -178,4 +187,6 @@ def with_images(document: Document, number: int, reference: str | None, view: st
     """Give a target reference images that have been taken at its place; None leaves one as it is."""
     target = document.target(number)
     target = replace(target, reference=reference or target.reference, view=view or target.view)
-    return document.with_targets(document.targets.with_target(target))
+    taken = {name.casefold() for name in (reference, view) if name}
+    known = replace(document.known, names=document.known.names | taken)
+    return document.with_known(known).with_targets(document.targets.with_target(target))

@@ -75,12 +75,13 @@ def on_sample(document: Document, tilt_deg: float) -> Matrix2:
     Raises
     ------
     PlanError
-        When the sample is seen edge-on at that tilt.
+        When the sample is seen edge-on at that tilt, or was when the targets were picked.
     """
-    at_tilt = tilt_matrix(document.plane, tilt_deg)
-    if at_tilt.determinant < FLATTEST:
-        raise PlanError(f"at {tilt_deg:g}° the sample is seen edge-on: beams have no footprint on it")
-    return tilt_matrix(document.plane, document.picked_at_deg).times(at_tilt.inverse())
+    at_tilt, as_picked = (tilt_matrix(document.plane, t) for t in (tilt_deg, document.picked_at_deg))
+    for matrix, at_deg in ((at_tilt, tilt_deg), (as_picked, document.picked_at_deg)):
+        if matrix.determinant < FLATTEST:
+            raise PlanError(f"at {at_deg:g}° the sample is seen edge-on: beams have no footprint on it")
+    return as_picked.times(at_tilt.inverse())
 
 
 def steepest_deg(document: Document) -> float:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from pacetomo.editor.coordinates import FARTHEST_UM
 from pacetomo.editor.model import ConfirmationNeededError, Document, EditError, tidy
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.problem import listed
@@ -294,6 +295,6 @@ def reset(document: Document) -> Document:
 
 
 def check_places(places_um: Iterable[XY]) -> None:
-    """Refuse places that are no numbers (EditError)."""
-    if not all(place.is_finite for place in places_um):
-        raise EditError("a place must be two numbers in µm")
+    """Refuse places that are no numbers, or that no stage reaches (EditError)."""
+    if not all(place.length <= FARTHEST_UM for place in places_um):
+        raise EditError("a place must be two numbers in µm, no farther off than any stage moves")

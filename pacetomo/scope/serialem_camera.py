@@ -61,7 +61,7 @@ class SerialEMCamera(SerialEMImaging):
             self._undo_now(back)
 
     def take(self, area: Area) -> Shot:
-        self._do(f"taking a {area.value} image", {Area.VIEW: "V", Area.PREVIEW: "L"}[area])
+        self._shoot(area)
         return self._describe()
 
     def record(self, frame_name: str, floor_per_s: float = 0.0) -> tuple[Shot, int | None]:
@@ -127,7 +127,7 @@ class SerialEMCamera(SerialEMImaging):
         before = self.present_image()
         for pause_s in (*self._policies.of("camera_refuses").pauses_s(), None):
             try:
-                self._shoot()
+                self._shoot(self._imaging.area)
                 return
             except ScopeError as err:
                 trouble = err
@@ -152,14 +152,15 @@ class SerialEMCamera(SerialEMImaging):
             # Columns without such valves cannot tell: then it is none of theirs.
             return False
 
-    def _shoot(self) -> None:
-        area = self._imaging.area
+    def _shoot(self, area: Area) -> None:
         if area is Area.VIEW:
             self._do("taking a view image", "V")
         elif area is Area.SEARCH:
             self._do("taking a search image", "Search")
         elif area is Area.TRIAL:
             self._do("taking a trial image", "T")
+        elif area is Area.PREVIEW:
+            self._do("taking a preview image", "L")
         else:
             self._do("taking a record image", "R")
 

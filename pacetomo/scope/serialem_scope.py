@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TypeVar
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
@@ -18,6 +19,8 @@ from pacetomo.scope.serialem_facts import SerialEMFacts
 from pacetomo.scope.serialem_pixels import SerialEMPixels
 from pacetomo.scope.serialem_upkeep import SerialEMUpkeep
 
+Scope = TypeVar("Scope", bound="SerialEMScope")
+
 
 def connect() -> SerialEMScope:
     """SerialEM as seen from a script that it runs itself.
@@ -27,6 +30,11 @@ def connect() -> SerialEMScope:
     ScopeError
         When there is no `serialem` module: the script was not started by SerialEM.
     """
+    return connect_as(SerialEMScope)
+
+
+def connect_as(kind: type[Scope]) -> Scope:
+    """SerialEM through a facade of this kind; ScopeError as in `connect`."""
     try:
         import serialem
     except ImportError as err:
@@ -34,7 +42,7 @@ def connect() -> SerialEMScope:
             "no module named serialem: start this script from SerialEM's script window, "
             "or rehearse it with `pacetomo rehearse`"
         ) from err
-    scope = SerialEMScope(serialem)
+    scope = kind(serialem)
     scope.switch_off_message_boxes()
     return scope
 

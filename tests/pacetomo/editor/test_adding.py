@@ -64,6 +64,19 @@ def test_a_pattern_leaves_out_points_that_have_a_target():
     assert [o.value for o in added.targets.overrides if o.name == "size"] == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("centre", "names"),
+    [
+        (XY(0.1, -0.1), {"vecA0", "vecA1", "vecB0", "vecB1", "size"}),
+        (XY(6.1, 3.0), {"vecA0", "vecA1", "vecB0", "vecB1"}),
+        (XY(7.5, 3.0), set()),
+    ],
+)
+def test_a_lattice_is_written_down_where_the_tracking_target_lies_on_it(centre, names):
+    added = adding.add_pattern(AREA, SQUARE, 1, centre)
+    assert {override.name for override in added.targets.overrides} - {"startTilt", "pretilt"} == names
+
+
 def test_a_pattern_ends_at_the_image_shift_limit():
     added = adding.add_pattern(AREA, SQUARE, 4, centre_um=XY(6.0, 0.0), limit_um=7.0)
     assert all(added.places_um[n].length <= 7.0 for n in added.selected)
@@ -104,3 +117,4 @@ def test_names_of_reference_images(series, names):
 def test_images_taken_later_are_written_down():
     given_view = adding.with_images(AREA, 3, None, "L3_tgt_003_view.mrc")
     assert (given_view.target(3).reference, given_view.target(3).view) == (None, "L3_tgt_003_view.mrc")
+    assert given_view.existing_images(3) == ("L3_tgt_003_view.mrc",)

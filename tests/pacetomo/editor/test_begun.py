@@ -5,10 +5,11 @@ from editing import FILE
 from finished_run import make_run
 
 from pacetomo.editor import edits, saving
-from pacetomo.editor.begun import area_of
+from pacetomo.editor.begun import area_of, lock_of
 from pacetomo.editor.model import EditError
 from pacetomo.editor.settings_panel import set_setting
 from pacetomo.errors import TargetFileError
+from pacetomo.frames import XY
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,28 @@ def test_without_a_target_file_the_run_file_stands_in_and_is_saved_as_one(tmp_pa
     assert run_file.read_text() == text
     assert "_spos" not in (tmp_path / "area_tgts.txt").read_text()
     assert [t.series for t in saved.history.present.targets.targets] == ["area_ts_001.mrc", "area_ts_002.mrc"]
+
+
+def test_a_run_that_is_being_set_up_locks_the_area_until_it_ends_or_falls_silent(tmp_path):
+    (tmp_path / "area_tgts.txt").write_text(FILE)
+    files = area_of(tmp_path / "area_tgts.txt")[0]
+    journal = files.journal(1)
+    journal.write_text('{"event": "run_start", "t_s": 1}\n{"event": "step", "t_s": 2, "name": "mo')
+    now_s = journal.stat().st_mtime
+    assert "being set up" in lock_of(files, now_s + 60).reason
+    assert lock_of(files, now_s + 3600) is None
+    with pytest.raises(EditError, match="being set up"):
+        edits.move(saving.open_document(files.target_file).history.present, {3: XY(0.0, 0.0)})
+    journal.write_text(
+        '{"event": "run_start", "t_s": 1}\n{"event": "run_end", "t_s": 2, "state": "failed"}\n'
+    )
+    assert lock_of(files, now_s + 60) is None
+
+
+def test_a_new_run_counts_and_not_the_one_that_is_over(tmp_path):
+    make_run(tmp_path, root="area")
+    (tmp_path / "area_tgts.txt").write_text(FILE)
+    files = area_of(tmp_path / "area_tgts.txt")[0]
+    assert lock_of(files) is None
+    files.journal(2).write_text('{"event": "run_start", "t_s": 1}\n')
+    assert "area_tgts_run02.jsonl" in lock_of(files).reason

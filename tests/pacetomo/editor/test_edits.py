@@ -4,7 +4,8 @@ import pytest
 from editing import FILE, TURNED, document
 
 from pacetomo.editor import edits
-from pacetomo.editor.model import ConfirmationNeededError, EditError, Lock, fitted_matrix
+from pacetomo.editor.model import ConfirmationNeededError, EditError, Lock
+from pacetomo.editor.stage import fitted_matrix
 from pacetomo.files.target_file import format_targets, parse_targets
 from pacetomo.frames import XY, Matrix2
 
@@ -174,6 +175,7 @@ def test_targets_are_dragged_in_the_list_and_never_before_the_tracking_target():
         lambda d: edits.set_defocus(d, [2], 101.0),
         lambda d: edits.set_score(d, [2], float("nan")),
         lambda d: edits.move(d, {2: XY(float("inf"), 0.0)}),
+        lambda d: edits.move(d, {2: XY(1e6, 0.0)}),
         lambda d: edits.move(d, {7: XY(0.0, 0.0)}),
         lambda d: edits.make_track(d, 4),
         lambda d: edits.delete(d, [2, 9]),
