@@ -95,7 +95,7 @@ def shaded(polygons: Iterable[Points]) -> Shade:
     """Convex polygons as regions between curves; what joins one to the next has no height and so is not seen.
 
     >>> shaded([[XY(0, 0), XY(2, 0), XY(1, 1)]])
-    Shade(x=[0, 0, 1, 2, 2], low=[0, 0, 0.0, 0, 0], high=[0, 0, 1, 0, 0])
+    Shade(x=[0, 0, 1, 2, 2], low=[0.0, 0.0, 0.0, 0.0, 0.0], high=[0.0, 0.0, 1.0, 0.0, 0.0])
     """
     x: list[float] = []
     low: list[float] = []
