@@ -290,7 +290,7 @@ def seen(flat: Pixels, cell: Cell, basis: Floats) -> tuple[Fit, Seen] | None:
     radius = max(min(0.5 * spacing, 0.85 * cell.diameter_px), 2.0)
     origin = cell.centre
     middle = cell.centre
-    good: Floats | None = None
+    good = np.zeros((0, 2))
     compare = Likeness(flat, 2 * math.ceil(radius) + 1)
     for rounds in _ROUNDS:
         indices = sites(flat.shape, origin, basis)
@@ -301,7 +301,7 @@ def seen(flat: Pixels, cell: Cell, basis: Floats) -> tuple[Fit, Seen] | None:
         order = np.argsort(away, kind="stable")
         count = max(int((away <= rounds * spacing).sum()), 6)
         indices, places = indices[order[:count]], places[order[:count]]
-        around = places if good is None else good
+        around = good if len(good) else places
         circle = rim(mean_hole(flat, around, radius), cell.diameter_px, cell.sign)
         values = compare.to(template(mean_hole(flat, around + circle.aside, radius), radius))
         found, scores = tops(values, places, _REACH * spacing)

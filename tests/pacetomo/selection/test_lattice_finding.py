@@ -36,7 +36,7 @@ FOILS = {
 }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def found_in(foil: Foil) -> FoundLattice:
     lattice = find_lattice(foil.image())
     assert isinstance(lattice, FoundLattice), lattice
