@@ -1,8 +1,8 @@
-"""How View and Record differ: where the centre of a View image lies when Record is at the same image shift.
+"""How View and Record differ: where things that View shows at one place are when Record is to show them.
 
-Their centres are apart, and their calibrations of image shift differ by a percent or so. What View shows at specimen
-shift ``s`` is in the centre of Record at ``s + d + D s``: `d` and the 2x2 matrix `D` are fitted to places where both were
-seen.
+Their centres are apart, and their calibrations of image shift differ by a percent or so. What View expects at ``s``
+(from the middle of the field, specimen frame) is centred in Record at ``s + d + D s``: `d` and the 2x2 matrix `D` are
+fitted to places that were seen in both.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AreasApart(NamedTuple):
     Attributes
     ----------
     offset_um : XY
-        `d` above: at no image shift.
+        `d` above: in the middle of the field.
     change : Matrix2
         `D` above: µm per µm.
     mean_um, worst_um : float
@@ -46,7 +46,7 @@ class AreasApart(NamedTuple):
     places: int = 0
 
     def recorded(self, shift_um: XY) -> XY:
-        """Specimen shift at which Record has in its centre what View has at a shift."""
+        """Place in Record of a place in View, both from the middle of the field in View."""
         return self.recorded_step(shift_um).plus(self.offset_um)
 
     def recorded_step(self, step_um: XY) -> XY:
@@ -72,7 +72,7 @@ ApartOrMissing = Union[AreasApart, Missing]
 
 
 def fit_apart(pairs: Sequence[tuple[XY, XY]]) -> ApartOrMissing:
-    """Fit offset and change to shifts and how far View's centre lay from Record's there (µm, specimen frame).
+    """Fit offset and change to places in View and how far off they were in Record (µm, specimen frame).
 
     Least squares; places that do not fit are left out one by one, the worst first.
     """
