@@ -135,8 +135,21 @@ class TiledMap:
         columns = range(math.floor(left / side), math.ceil(right / side))
         rows = range(math.floor(bottom / side), math.ceil(top / side))
         tiles = [Tile(level, column, row) for column in columns for row in rows]
+        tiles = [tile for tile in tiles if self._touches(tile)]
         middle = view.centre_um.minus(origin_um).scaled(1 / side).minus(XY(0.5, 0.5))
         return sorted(tiles, key=lambda tile: XY(tile.column, tile.row).minus(middle).length)
+
+    def _touches(self, tile: Tile) -> bool:
+        """Whether a tile may show something of the map, which lies rotated in the rectangle around it."""
+        low, high = self.bounds(tile)
+        corners = [self._back.apply(XY(x, y)) for x in (low.x, high.x) for y in (low.y, high.y)]
+        rows, columns = self.pixels.shape
+        x, y = [corner.x for corner in corners], [corner.y for corner in corners]
+        return max(x) > 0 and min(x) < columns and max(y) > 0 and min(y) < rows
+
+    @cached_property
+    def _back(self) -> Matrix2:
+        return self.to_plot.inverse()
 
     def picture(self, tile: Tile, contrast: Contrast) -> Floats:
         """Red, green, blue and opacity (0 to 1) of the pixels of a tile, upper row first; shape (side, side, 4)."""
@@ -144,7 +157,7 @@ class TiledMap:
         step = (high.x - low.x) / TILE_PX
         source = self._levels[min(tile.level, len(self._levels) - 1)]
         shrunk = 2.0 ** min(tile.level, len(self._levels) - 1)
-        back = self.to_plot.inverse()
+        back = self._back
         # Output row r, column c is the plot place (low.x + (c + 1/2) step, high.y - (r + 1/2) step).
         first = back.apply(XY(low.x + step / 2, high.y - step / 2))
         along, down = back.apply(XY(step, 0.0)), back.apply(XY(0.0, -step))
