@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parents[3]
 _PATIENCE_S = 60.0
@@ -171,3 +174,13 @@ def window(
         yield opened
     finally:
         opened.close()
+
+
+def pixels_of(picture: Path) -> NDArray[np.uint8]:
+    """Red, green and blue of an X window dump; shape (rows, columns, 3)."""
+    data = picture.read_bytes()
+    words = struct.unpack(">25I", data[:100])
+    header_size, columns, rows, line_bytes, colours = words[0], words[4], words[5], words[12], words[19]
+    start = header_size + 12 * colours
+    lines = np.frombuffer(data, np.uint8, rows * line_bytes, start).reshape(rows, line_bytes)
+    return lines[:, : 4 * columns].reshape(rows, columns, 4)[..., 2::-1]
