@@ -159,7 +159,9 @@ class MapLayer:
         side = picture.shape[0]
         texture = dpg.add_static_texture(side, side, picture.ravel(), parent=self._registry)
         low, high = self._bounds(tile)
-        series = self.canvas.add_picture(texture, low, high, below_others=tile.level == tiled.coarsest)
+        series = self.canvas.add_picture(
+            texture, low, high, below_others=tile.level == tiled.coarsest, edge=1 / side
+        )
         self._tiles[tile] = _Shown(texture, series, contrast)
 
     def _hide_covered(self) -> None:

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from editor_map_files import write_map
+from editor_windows import ROOT, Window, pixels_of, require_screen, screen, window
 
 import pacetomo
 from pacetomo.files.target_file import format_targets, read_targets
 from pacetomo.targets import TargetSet
-
-sys.path.append(str(Path(__file__).resolve().parent))
-from map_files import write_map
-from windows import ROOT, Window, pixels_of, require_screen, screen, window
 
 EXAMPLES = Path(pacetomo.__file__).parent / "examples"
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_S = 60.0
 
 
@@ -65,7 +65,7 @@ class Window:
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                str(Path(__file__).with_name("window_process.py")),
+                str(Path(__file__).with_name("editor_window_process.py")),
                 str(path),
                 *map(str, size),
                 "microscope" if microscope else "none",

@@ -101,7 +101,7 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
     side = None
     if microscope != "none":
-        from fake_side import FakeSide
+        from editor_fake_side import FakeSide
 
         side = FakeSide(Path(path).parent)
     asked: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -128,5 +128,4 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     main(*sys.argv[1:])
