@@ -449,6 +449,14 @@ class EditorWindow:
         brightness, exponent = dpg.get_value(self.shell.brightness), dpg.get_value(self.shell.contrast)
         self.maps.set_contrast(self.maps.usual.changed(brightness, 2.0**exponent))
 
+    def nudge_contrast(self, brighter: float = 0.0, contrast: float = 0.0) -> None:
+        """Move the sliders of the map."""
+        for slider, step in ((self.shell.brightness, brighter), (self.shell.contrast, contrast)):
+            limits = dpg.get_item_configuration(slider)
+            moved = float(dpg.get_value(slider)) + step
+            dpg.set_value(slider, min(max(moved, limits["min_value"]), limits["max_value"]))
+        self.contrast_moved()
+
     def show_panel(self, name: str) -> None:
         """Bring a panel to the front."""
         self.shell.show_panel(name)
