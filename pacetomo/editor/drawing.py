@@ -260,11 +260,14 @@ class Hit(NamedTuple):
 def hit(document: Document, at_um: XY, reach_um: float) -> Hit | None:
     """The nearest target or geometry point within `reach_um` of the pointer, or the target in whose field it is."""
     nearest: tuple[float, Hit] | None = None
+    fields = {area: field_of(document, area) for area in AREAS}
+    farthest_um = max(reach_um, *(field.size_um.length / 2 for field in fields.values()))
     for number, place in document.places_um.items():
-        distance = place.minus(at_um).length
-        field = field_of(document, document.target(number).area)
-        within = _is_within(at_um.minus(place), field) or distance <= reach_um
-        if within and (nearest is None or distance < nearest[0]):
+        from_centre = at_um.minus(place)
+        distance = from_centre.length
+        if distance > farthest_um or (nearest is not None and distance >= nearest[0]):
+            continue
+        if distance <= reach_um or _is_within(from_centre, fields[document.target(number).area]):
             nearest = (distance, Hit(target=number))
     for index, place in enumerate(document.point_places_um):
         distance = place.minus(at_um).length

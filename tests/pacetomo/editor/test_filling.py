@@ -1,0 +1,83 @@
+"""Polygons filled with targets, and areas parted by the image-shift limit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pacetomo.editor import filling
+from pacetomo.editor.model import Document, EditError
+from pacetomo.editor.shapes import is_inside
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.targets import Target, TargetSet
+
+BOX = (XY(-6, -4), XY(6, -4), XY(6, 4), XY(-6, 4))
+
+
+def document(places: list[XY]) -> Document:
+    targets = tuple(
+        Target(number, f"a_ts_{number:03d}.mrc", shift_um=place, stage_um=XY(-place.x, -place.y))
+        for number, place in enumerate(places, start=1)
+    )
+    return Document(Path("a_tgts.txt"), TargetSet(targets))
+
+
+@given(st.floats(0.6, 3.0), st.sampled_from(filling.PACKINGS), st.floats(1.0, 3.0))
+def test_places_lie_inside_and_no_two_beams_touch_when_the_sample_is_tilted(
+    spacing: float, packing: str, stretch: float
+) -> None:
+    places = filling.places_inside(BOX, spacing, packing, stretch)
+    assert all(is_inside(place, BOX) for place in places)
+    for one, other in itertools.combinations(places, 2):
+        step = one.minus(other)
+        assert math.hypot(step.x, step.y / stretch) > 0.999 * spacing
+
+
+def test_hexagonal_packing_fits_more_in() -> None:
+    square = filling.places_inside(BOX, 0.7, "square")
+    hexagonal = filling.places_inside(BOX, 0.7, "hexagonal")
+    assert len(hexagonal) > 1.1 * len(square)
+    assert len(square) > 0.85 * 12 * 8 / 0.49
+
+
+def test_a_filled_polygon_leaves_targets_that_are_there_alone() -> None:
+    before = document([ORIGIN, XY(3.0, 0.1)])
+    after = filling.fill_polygon(before, BOX, 1.5, "square", 1.0)
+    assert after.targets.targets[:2] == before.targets.targets
+    new = [after.places_um[number] for number in after.numbers[2:]]
+    assert len(new) > 20
+    assert all(place.minus(there).length > 1.4 for place in new for there in (ORIGIN, XY(3.0, 0.1)))
+
+
+@pytest.mark.parametrize(("spacing", "corners"), [(0.0, BOX), (1e-4, BOX), (1.0, BOX[:2])])
+def test_what_makes_no_sense_is_refused(spacing: float, corners: tuple[XY, ...]) -> None:
+    with pytest.raises(EditError):
+        filling.places_inside(corners, spacing)
+
+
+def test_splitting_parts_all_targets_so_that_each_reaches_its_tracking_target() -> None:
+    places = [ORIGIN, XY(3, 0), XY(12, 0), XY(14, 1), XY(13, -2), XY(-15, 0)]
+    before = document(places)
+    parts = filling.split(before, 8.0)
+    assert [part.path.name for part in parts] == ["a_tgts.txt", "ab_tgts.txt", "ac_tgts.txt"]
+    series = sorted(target.series for part in parts for target in part.targets.targets)
+    assert series == sorted(target.series for target in before.targets.targets)
+    there = {target.series: place for target, place in zip(before.targets.targets, places)}
+    for part in parts:
+        tracking = part.targets.tracking
+        assert tracking.shift_um == ORIGIN
+        for target in part.targets.targets:
+            expected = there[target.series].minus(there[tracking.series])
+            assert part.places_um[target.number] == pytest.approx(expected)
+            assert expected.length <= 8.0
+            assert target.stage_um == pytest.approx((-there[target.series].x, -there[target.series].y))
+
+
+def test_an_area_within_reach_is_not_split() -> None:
+    with pytest.raises(EditError, match="within 8 µm"):
+        filling.split(document([ORIGIN, XY(3, 0)]), 8.0)
