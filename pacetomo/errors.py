@@ -28,6 +28,10 @@ class MetadataError(PaceError):
     """An mdoc file is broken or lacks what is needed."""
 
 
+class NavigatorError(PaceError):
+    """A Navigator file is broken or lacks what is needed, or the Navigator itself does."""
+
+
 class ProfileError(PaceError):
     """A stage profile cannot be read, written or learnt."""
 

@@ -1,0 +1,1 @@
+"""Choosing targets: by hand, from points, shifts, lattices, polygons and maps."""
