@@ -1,4 +1,4 @@
-"""What the measuring scripts share: how they begin and end at the microscope, and where their results go."""
+"""What measurements share: putting the stage back with everything else, and where results go."""
 
 from __future__ import annotations
 
@@ -7,51 +7,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pacetomo.acquire import ERROR_MARK
-from pacetomo.errors import PaceError, ScopeError
-from pacetomo.scope.desk import Desk
+from pacetomo.errors import ScopeError
+from pacetomo.figure_showing import show_figure
+from pacetomo.files.atomic import write_bytes_atomically, write_text_atomically
+from pacetomo.report.figures import png
 from pacetomo.scope.protocol import Level, Microscope
-from pacetomo.scope.serialem_desk import connect_desk
-from pacetomo.settings import SCRIPT_ORIGIN, SettingsLayer, SettingValue, read_settings_toml
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOVED_UM = 0.02
 """Stage positions that differ by less are the same."""
 
 _ENDINGS = (".txt", ".png")
-
-
-def run_here(body: Callable[[Desk], object]) -> None:
-    """Do something at SerialEM's desk; for scripts that SerialEM runs.
-
-    Raises
-    ------
-    SystemExit
-        After a problem that a user can cure; the log says what it is.
-    """
-    try:
-        desk = connect_desk()
-    except PaceError as err:
-        raise SystemExit(f"{ERROR_MARK}{err}") from None
-    try:
-        body(desk)
-    except PaceError as err:
-        desk.tell(f"{ERROR_MARK}{err}", Level.ERROR)
-        raise SystemExit(1) from None
-
-
-def layers(folder: Path, settings_file: str | None, script: dict[str, SettingValue]) -> list[SettingsLayer]:
-    """Settings of the facility, if it has a file, and of the script over them.
-
-    Raises
-    ------
-    SettingsError
-        When the file cannot be read.
-    """
-    own = SettingsLayer(SCRIPT_ORIGIN, script)
-    if settings_file is None:
-        return [own]
-    return [read_settings_toml(folder / settings_file), own]
 
 
 @contextmanager
@@ -89,8 +59,44 @@ def _end(scope: Microscope, home_um: tuple[float, float, float]) -> ScopeError |
     return trouble
 
 
-def free_stem(folder: Path, name: str) -> str:
-    """Name for new results, without ending: itself, or the first of name_02, name_03 … of which there is no file."""
+def keep(
+    scope: Microscope, folder: Path, name: str, table: str, draw: Callable[[], Figure] | None
+) -> tuple[Path, Path | None]:
+    """Save a measurement's numbers and its figure, show the figure where there is a display, and say where they are.
+
+    Parameters
+    ----------
+    scope : Microscope
+        Tells the operator.
+    folder : Path
+        The session folder.
+    name : str
+        Of the files, without ending; a number is appended where there are such files.
+    table : str
+        What goes into the text file.
+    draw : callable or None
+        Makes the figure; None for no figure.
+
+    Returns
+    -------
+    tuple of Path, and Path or None
+        The text file and the figure.
+    """
+    stem = _free_stem(folder, name)
+    text = folder / f"{stem}.txt"
+    write_text_atomically(text, table, scope.wait)
+    if draw is None:
+        scope.tell(f"The measurements are in {text.name}")
+        return text, None
+    picture = folder / f"{stem}.png"
+    write_bytes_atomically(picture, png(draw), scope.wait)
+    scope.tell(f"The measurements are in {text.name}, the figure is {picture.name}")
+    show_figure(picture)
+    return text, picture
+
+
+def _free_stem(folder: Path, name: str) -> str:
+    """Return the name itself, or the first of name_02, name_03 … of which there is no file."""
     number = 1
     while True:
         stem = name if number == 1 else f"{name}_{number:02d}"

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
+from pacetomo.desk_script import run_at_desk
 from pacetomo.errors import PlanError, ScopeError
-from pacetomo.figure_showing import show_figure
-from pacetomo.files.atomic import write_bytes_atomically, write_text_atomically
 from pacetomo.frames import XY
 from pacetomo.joint.certainty import SURE, Value
-from pacetomo.measurement.at_the_scope import free_stem, layers, put_back, run_here
+from pacetomo.measurement.at_the_scope import keep, put_back
 from pacetomo.measurement.axis_fit import AxisFit, AxisFitOrMissing, FocusReading, fit_axis
 from pacetomo.measurement.figures import axis_figure
 from pacetomo.measuring import focus_at
-from pacetomo.report.figures import png
 from pacetomo.scope.protocol import Level, Microscope, Missing
 from pacetomo.script_tables import OffsetSettings
-from pacetomo.settings import SettingValue, resolve_table
 
 RESULT = "tilt_axis_offset"
 """Name of the result's files, without ending."""
@@ -55,15 +52,12 @@ class OffsetResult:
         Whether SerialEM has the new offset.
     readings : tuple of FocusReading
         Every autofocus that gave a result.
-    data : Path
-        File of the readings.
     """
 
     before_um: float
     fit: AxisFit
     applied: bool
     readings: tuple[FocusReading, ...]
-    data: Path
 
     @property
     def wanted_um(self) -> float:
@@ -85,7 +79,7 @@ class _Measured(NamedTuple):
     fit: AxisFitOrMissing
 
 
-def measure_offset_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+def measure_offset_here(settings_file: str | None = None, **settings: Any) -> None:
     """Measure the tilt axis offset where the stage is; for scripts that SerialEM runs.
 
     Parameters
@@ -100,12 +94,10 @@ def measure_offset_here(settings_file: str | None = None, **settings: SettingVal
     SystemExit
         After a problem that a user can cure; the log says what it is.
     """
-    run_here(lambda desk: measure_offset(desk, settings_file, settings))
+    run_at_desk(OffsetSettings, measure_offset, settings_file, settings)
 
 
-def measure_offset(
-    scope: Microscope, settings_file: str | None, script_settings: dict[str, SettingValue]
-) -> OffsetResult:
+def measure_offset(scope: Microscope, settings: OffsetSettings) -> OffsetResult:
     """Measure the tilt axis offset, put the microscope back, save the figure, and set the offset if it is wanted.
 
     Raises
@@ -113,29 +105,18 @@ def measure_offset(
     PaceError
         When the settings cannot be used or nothing sensible was measured; nothing is set then.
     """
-    folder = scope.folder()
-    settings = resolve_table(OffsetSettings, *layers(folder, settings_file, script_settings))
     limit_deg = scope.limits().max_tilt_deg
     tilts = tilts_of(settings.increment, settings.maxTilt)
     if tilts[-1] > limit_deg:
         raise PlanError(f"maxTilt is {settings.maxTilt:g}°, the stage tilts to {limit_deg:g}° only")
     with put_back(scope, settings.imageShiftLimit):
-        measured = _measure(scope, settings, tilts, limit_deg)
-    if isinstance(measured.fit, Missing):
-        raise ScopeError(f"the tilt axis offset was not measured: {measured.fit.reason}")
-    stem = free_stem(folder, RESULT)
-    data = folder / f"{stem}.txt"
-    _tell(scope, measured.before_um, measured.fit)
-    write_text_atomically(data, table(measured.before_um, measured.readings, measured.fit), scope.wait)
-    if settings.plot:
-        picture = folder / f"{stem}.png"
-        fit = measured.fit
-        drawn = png(lambda: axis_figure(measured.readings, fit, measured.before_um))
-        write_bytes_atomically(picture, drawn, scope.wait)
-        scope.tell(f"The figure is {picture.name}")
-        show_figure(picture)
-    result = OffsetResult(measured.before_um, measured.fit, False, measured.readings, data)
-    return _apply(scope, result, settings.apply)
+        before_um, readings, fit = _measure(scope, settings, tilts, limit_deg)
+    if isinstance(fit, Missing):
+        raise ScopeError(f"the tilt axis offset was not measured: {fit.reason}")
+    _tell(scope, before_um, fit)
+    draw = partial(axis_figure, readings, fit, before_um) if settings.plot else None
+    keep(scope, scope.folder(), RESULT, table(before_um, readings, fit), draw)
+    return _apply(scope, OffsetResult(before_um, fit, False, readings), settings.apply)
 
 
 def tilts_of(increment_deg: float, most_deg: float) -> tuple[float, ...]:
@@ -298,7 +279,7 @@ def _apply(scope: Microscope, result: OffsetResult, unasked: bool) -> OffsetResu
     scope.tell(
         f"The tilt axis offset is set to {wanted_um:.2f} µm; run this once more to confirm it", Level.GOOD
     )
-    return OffsetResult(result.before_um, result.fit, True, result.readings, result.data)
+    return OffsetResult(result.before_um, result.fit, True, result.readings)
 
 
 def table(before_um: float, readings: Sequence[FocusReading], fit: AxisFit) -> str:
