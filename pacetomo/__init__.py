@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "acquire_here", "measure_geometry_here", "measure_offset_here"]
+__all__ = [
+    "__version__",
+    "acquire_here",
+    "measure_geometry_here",
+    "measure_offset_here",
+    "select_targets_here",
+]
 
 
 def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
@@ -28,3 +34,10 @@ def measure_offset_here(settings_file: str | None = None, **settings: Any) -> No
     from pacetomo.measurement.offset import measure_offset_here as measure
 
     measure(settings_file, **settings)
+
+
+def select_targets_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Choose the targets of an area; see `pacetomo.selection.session.select_targets_here`."""
+    from pacetomo.selection.session import select_targets_here as select
+
+    select(settings_file, **settings)

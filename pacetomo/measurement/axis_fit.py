@@ -260,10 +260,11 @@ class _Line:
 
     def residuals_um(self, unknowns: Floats) -> Floats:
         """Focus measured less what the unknowns say, of each reading."""
-        drift = unknowns[self._offs + 2] * self._hours
+        drift: Floats = unknowns[self._offs + 2] * self._hours
         constant = unknowns[self._constants][self._run]
         bump = unknowns[self._bumps][self._place]
-        return self._focus_um - (constant + drift - bump - self.height_um(unknowns))
+        left: Floats = self._focus_um - (constant + drift - bump - self.height_um(unknowns))
+        return left
 
     def consistent(self) -> NDArray[np.bool_]:
         """Which readings are left when those that the others contradict are taken out, the worst first."""
@@ -288,9 +289,10 @@ class _Line:
             unknowns, jacobian = self._least_squares(used, noise)
             residuals_um = self.residuals_um(unknowns)[used]
             noise = self._noise(residuals_um, used)
-        over = max(1, np.count_nonzero(used) - len(unknowns))
+        over = max(1, int(np.count_nonzero(used)) - len(unknowns))
         scatter_um = math.sqrt(float((residuals_um**2).sum()) / over)
-        return _Solution(unknowns, np.linalg.inv(jacobian.T @ jacobian), scatter_um)
+        covariance: Floats = np.linalg.inv(jacobian.T @ jacobian)
+        return _Solution(unknowns, covariance, scatter_um)
 
     def _noise(self, residuals_um: Floats, used: NDArray[np.bool_]) -> _Noise:
         """Noise of single readings, and of what all readings of a visit have in common, from their residuals.

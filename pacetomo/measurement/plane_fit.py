@@ -164,7 +164,11 @@ def warnings(found: Geometry, says: AreaSays) -> Iterator[str]:
             f"sample the opposite way: the sign of pretilt is mistaken, {found.plane.pretilt_deg:.1f} was measured"
         )
     start_deg, level_deg = says.start_tilt_deg, found.level_deg
-    if not says.finds_start and min(abs(start_deg), abs(level_deg)) >= WRONG_DEG and start_deg * level_deg < 0:
+    if (
+        not says.finds_start
+        and min(abs(start_deg), abs(level_deg)) >= WRONG_DEG
+        and start_deg * level_deg < 0
+    ):
         yield (
             f"startTilt = {start_deg:g} ({says.start_origin}) inclines the sample by "
             f"{abs(start_deg - level_deg):.0f}° in place of levelling it: its sign is mistaken, "
