@@ -291,7 +291,7 @@ class _Line:
             noise = self._noise(residuals_um, used)
         over = max(1, int(np.count_nonzero(used)) - len(unknowns))
         scatter_um = math.sqrt(float((residuals_um**2).sum()) / over)
-        covariance: Floats = np.linalg.inv(jacobian.T @ jacobian)
+        covariance: Floats = np.asarray(np.linalg.inv(jacobian.T @ jacobian), dtype=np.float64)
         return _Solution(unknowns, covariance, scatter_um)
 
     def _noise(self, residuals_um: Floats, used: NDArray[np.bool_]) -> _Noise:

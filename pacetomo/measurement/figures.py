@@ -95,7 +95,7 @@ def geometry_figure(names: Sequence[str], points: Sequence[HeightPoint], geometr
 
     figure = Figure(figsize=(10.0, 5.4))
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": (1.25, 1)})
-    _height_map(figure, left, points, geometry)
+    _height_map(figure, left, names, points, geometry)
     plane, surface = geometry.plane, geometry.surface
     kind = "paraboloid, in the middle: " if surface.is_paraboloid else ""
     figure.suptitle(
@@ -112,7 +112,7 @@ def geometry_figure(names: Sequence[str], points: Sequence[HeightPoint], geometr
     right.set_yticks(rows, [_name(name, used) for name, used in zip(names, geometry.used)])
     right.invert_yaxis()
     right.axvline(0, color=_GREY, lw=0.8)
-    reach = 1.15 * max(0.1, *(abs(residual) for residual in geometry.residuals_um))
+    reach = 1.15 * max(0.15, *(abs(residual) for residual in geometry.residuals_um))
     right.set_xlim(-reach, reach)
     right.set_xlabel("height off the fit (µm)")
     figure.subplots_adjust(left=0.08, right=0.97, top=0.9, bottom=0.12, wspace=0.55)
@@ -125,26 +125,34 @@ def _name(name: str, used: bool) -> str:
     return text if used else f"{text} (left out)"
 
 
-def _height_map(figure: Figure, axes: Any, points: Sequence[HeightPoint], geometry: Geometry) -> None:
-    """Draw the surface as lines of equal height, and the points on it in the colour of theirs."""
+def _height_map(
+    figure: Figure, axes: Any, names: Sequence[str], points: Sequence[HeightPoint], geometry: Geometry
+) -> None:
+    """Draw the surface with lines of equal height, and the points on it in the colour of theirs."""
     surface = geometry.surface
     middle_um = surface.rise_um(surface.centre_um)
     xs, ys = np.array([point.seen_um for point in points]).T
     margin = 0.15 * max(float(np.ptp(xs)), float(np.ptp(ys)), 1.0)
-    x = np.linspace(xs.min() - margin, xs.max() + margin, 50)
-    y = np.linspace(ys.min() - margin, ys.max() + margin, 50)
+    x = np.linspace(xs.min() - margin, xs.max() + margin, 80)
+    y = np.linspace(ys.min() - margin, ys.max() + margin, 80)
     rises = np.array([[surface.rise_um(XY(a, b)) - middle_um for a in x] for b in y])
     used = np.array(geometry.used)
     heights = np.array([point.rise_um for point in points]) - middle_um
-    most = max(float(np.abs(rises).max()), float(np.abs(heights[used]).max()), 0.05)
-    filled = axes.contourf(x, y, rises, levels=np.linspace(-most, most, 25), cmap="viridis", alpha=0.55)
-    lines = axes.contour(x, y, rises, levels=9, colors=_GREY, linewidths=0.7)
+    shades = {
+        "cmap": "viridis",
+        "vmin": min(rises.min(), heights[used].min()),
+        "vmax": max(rises.max(), heights[used].max()),
+    }
+    area = (x[0], x[-1], y[0], y[-1])
+    image = axes.imshow(rises, origin="lower", extent=area, alpha=0.6, aspect="equal", **shades)
+    lines = axes.contour(x, y, rises, levels=8, colors=_GREY, linewidths=0.7)
     axes.clabel(lines, fmt="%.2f", fontsize=8)
     dots = {"s": 70, "edgecolors": "black", "linewidths": 0.8, "zorder": 3}
-    axes.scatter(xs[used], ys[used], c=heights[used], cmap="viridis", vmin=-most, vmax=most, **dots)
+    axes.scatter(xs[used], ys[used], c=heights[used], **dots, **shades)
     axes.plot(xs[~used], ys[~used], "x", color=_BAD, ms=10, mew=2.5, zorder=3)
-    axes.set_aspect("equal")
+    for name, at in zip(names, zip(xs, ys)):
+        axes.annotate(_name(name.split()[-1], True), at, (6, 5), textcoords="offset points", fontsize=9)
     axes.grid(False)
     axes.set_xlabel("x, along the tilt axis (µm)")
     axes.set_ylabel("y, across it (µm)")
-    figure.colorbar(filled, ax=axes, label="height along the beam (µm)", shrink=0.8, format="%.1f")
+    figure.colorbar(image, ax=axes, label="height along the beam (µm)", shrink=0.8)

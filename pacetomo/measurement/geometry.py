@@ -103,7 +103,7 @@ def measure_geometry(
     _advise(desk, geometry, found.job, facility)
     draw = partial(geometry_figure, measured.names, measured.points, geometry) if settings.plot else None
     keep(desk, desk.folder(), f"{found.result_name}_geometry", table(measured, geometry), draw)
-    written = None if found.job is None else _write_down(desk, geometry.plane, found.job, settings.apply)
+    written = _write_down(desk, geometry.plane, found.job, settings.apply)
     return GeometryResult(geometry, measured, written)
 
 
@@ -166,11 +166,14 @@ def _advise(desk: Desk, geometry: Geometry, job: Job | None, facility: SettingsL
         desk.tell(f"Warning: {warning}", Level.WARNING)
 
 
-def _write_down(desk: Desk, plane: SamplePlane, job: Job, unasked: bool) -> Path | None:
+def _write_down(desk: Desk, plane: SamplePlane, job: Job | None, unasked: bool) -> Path | None:
     """Write pretilt and rotation into the target file if it is wanted; the file written."""
-    path = job.files.target_file
     values = {"pretilt": f"{plane.pretilt_deg:.1f}", "rotation": f"{plane.rotation_deg:.1f}"}
     said = ", ".join(f"{name} = {value}" for name, value in values.items())
+    if job is None:
+        desk.tell(f"No target file belongs to the selected item or lies near; to use the result: {said}")
+        return None
+    path = job.files.target_file
     if not unasked and not desk.ask(f"Write {said} into {path.name}?"):
         desk.tell(f"{path.name} stays as it is; to use the result: {said}")
         return None

@@ -46,12 +46,15 @@ class Survey:
     group : tuple of Place
         Points of its group; none without a group.
     job : Job or None
-        The area whose target file the item's note names; None where it names none that is there.
+        The area whose target file the item's note names, or else the nearest area's; None where there is none.
+    area : Place
+        The item of that area's first target; the selected item where there is no area.
     """
 
     selected: Place
     group: tuple[Place, ...]
     job: Job | None
+    area: Place
 
     @property
     def result_name(self) -> str:
@@ -81,29 +84,47 @@ def survey(desk: Desk, facility: SettingsLayer | None, image_shift_limit_um: flo
     """
     selected = desk.selected()
     group = group_of(desk)
-    note = next((place.note.strip() for place in (selected, *group) if _is_target_file(desk, place)), None)
-    if note is None:
-        return Survey(selected, group, None)
-    files = AreaFiles(desk.folder() / note)
-    targets = read_targets(files.target_file, desk.wait)
+    files, area = _files_of(desk, selected), selected
+    if files is None:
+        files, area = _files_near(desk, selected, image_shift_limit_um)
+    if files is None:
+        return Survey(selected, group, None, selected)
+    targets, note = read_targets(files.target_file, desk.wait), files.target_file.name
     limit = SettingsLayer(SCRIPT_ORIGIN, {"imageShiftLimit": image_shift_limit_um})
     layers = [layer for layer in (facility, targets.settings_layer(note), limit) if layer is not None]
     job = make_job(files, targets, resolve_settings(*layers), desk.calibration().stage_to_specimen)
-    return Survey(selected, group, job)
+    return Survey(selected, group, job, area)
 
 
-def _is_target_file(desk: Desk, place: Place) -> bool:
-    note = place.note.strip()
+def _files_of(desk: Desk, place: Place) -> AreaFiles | None:
+    """Files of the area that an item's note names; None where the note is none of a target file."""
     try:
-        files = AreaFiles(desk.folder() / note)
+        files = AreaFiles(desk.folder() / place.note.strip())
     except TargetFileError:
-        return False  # a note of another kind
+        return None  # a note of another kind, or none
     if not files.target_file.is_file():
         raise TargetFileError(
             f"{files.target_file} is not there, and the note of Navigator item {place.label} names it: put the file "
             "into the session folder or clear the note"
         )
-    return True
+    return files
+
+
+def _files_near(desk: Desk, selected: Place, reach_um: float) -> tuple[AreaFiles | None, Place]:
+    """Files and item of the nearest area within reach: points added beside targets carry no note themselves."""
+    near = []
+    for place in desk.places():
+        apart_um = place.stage_um.minus(selected.stage_um).length
+        if place.note.strip() and apart_um <= reach_um:
+            near.append((apart_um, place))
+    for _, place in sorted(near):
+        try:
+            files = _files_of(desk, place)
+        except TargetFileError:
+            continue  # another item's missing file is no concern of this measurement
+        if files is not None:
+            return files, place
+    return None, selected
 
 
 def chosen_way(desk: Desk, found: Survey, points: str) -> str:
@@ -150,7 +171,7 @@ def go_there(desk: Desk, found: Survey, way: str) -> tuple[Spot, ...]:
         _check_group(found)
         spots = _group_spots(desk, found)
     else:
-        _go_to(desk, found.selected.stage_um, found.selected.height_um)
+        _go_to(desk, found.area.stage_um, found.area.height_um)
         spots = _file_spots(desk, found, way)
     if len(spots) < FEWEST_PLACES:
         raise PlanError(
