@@ -58,7 +58,6 @@ BUMP_UM = 0.15
 """How far a place lies off the straight line; a standard deviation, as those above."""
 
 NOISE_ROUNDS = 4
-STEEPEST_DEG = 45.0
 VAGUEST_UM = 1.0
 """Largest standard error of an offset that is of use."""
 
@@ -330,7 +329,6 @@ class _Line:
             alike = (residuals_um - (shrink * means)[visit]) / noise.single_um
             return np.concatenate([alike, unknowns[known] / self._prior])
 
-        limit = np.full(len(self._begin), np.inf)
-        limit[self._offs] = math.radians(STEEPEST_DEG)
-        found = least_squares(misfit, self._begin, bounds=(-limit, limit), x_scale="jac")
+        found = least_squares(misfit, self._begin, method="lm", x_scale="jac")
+        self._begin = found.x  # near to where the next search will end
         return found.x, found.jac

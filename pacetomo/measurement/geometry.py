@@ -17,17 +17,16 @@ from pacetomo.errors import ScopeError
 from pacetomo.files.target_file import read_targets, write_targets
 from pacetomo.geo_points import FEWEST_PLACES
 from pacetomo.geometry import SamplePlane
-from pacetomo.job import Job
 from pacetomo.measurement.at_the_scope import keep, put_back
 from pacetomo.measurement.figures import geometry_figure
 from pacetomo.measurement.plane_fit import AreaSays, Geometry, fit_geometry, warnings
-from pacetomo.measurement.points import Spot, chosen_way, go_there, survey
+from pacetomo.measurement.points import Area, Spot, chosen_way, go_there, survey
 from pacetomo.measuring import focus_at
 from pacetomo.sample_geometry import HeightPoint
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level, Missing
 from pacetomo.script_tables import GeometrySettings
-from pacetomo.settings import SettingsLayer, read_settings_toml
+from pacetomo.settings import read_settings_toml
 from pacetomo.settings_table import Settings
 
 
@@ -100,10 +99,10 @@ def measure_geometry(
     if isinstance(geometry, Missing):
         raise ScopeError(f"the geometry was not measured: {geometry.reason}")
     _tell(desk, measured, geometry)
-    _advise(desk, geometry, found.job, facility)
+    _advise(desk, geometry, found.area)
     draw = partial(geometry_figure, measured.names, measured.points, geometry) if settings.plot else None
     keep(desk, desk.folder(), f"{found.result_name}_geometry", table(measured, geometry), draw)
-    written = _write_down(desk, geometry.plane, found.job, settings.apply)
+    written = _write_down(desk, geometry.plane, found.area, settings.apply)
     return GeometryResult(geometry, measured, written)
 
 
@@ -144,17 +143,17 @@ def _tell(desk: Desk, measured: Measured, geometry: Geometry) -> None:
     desk.tell(f"Geometry of the sample: {kind}{geometry.surface.describe()}", Level.GOOD)
 
 
-def _advise(desk: Desk, geometry: Geometry, job: Job | None, facility: SettingsLayer | None) -> None:
+def _advise(desk: Desk, geometry: Geometry, area: Area | None) -> None:
     """Say which start tilt compensates the pretilt, and warn about settings with the wrong sign."""
-    settings = Settings() if job is None else job.settings
+    settings = Settings() if area is None else area.resolved.settings
     start_deg = geometry.start_tilt_deg(settings.minTilt, settings.maxTilt, settings.step)
     desk.tell(
         f"The sample is level across the tilt axis at a stage tilt of {geometry.level_deg:+.1f}°; as a start tilt in "
         f"steps of {settings.step:g}°: startTilt = {start_deg:g}"
     )
-    if job is None:
+    if area is None:
         return
-    origins = job.resolved.origins
+    origins = area.resolved.origins
     says = AreaSays(
         SamplePlane(settings.pretilt, settings.rotation),
         origins["pretilt"],
@@ -166,14 +165,14 @@ def _advise(desk: Desk, geometry: Geometry, job: Job | None, facility: SettingsL
         desk.tell(f"Warning: {warning}", Level.WARNING)
 
 
-def _write_down(desk: Desk, plane: SamplePlane, job: Job | None, unasked: bool) -> Path | None:
+def _write_down(desk: Desk, plane: SamplePlane, area: Area | None, unasked: bool) -> Path | None:
     """Write pretilt and rotation into the target file if it is wanted; the file written."""
     values = {"pretilt": f"{plane.pretilt_deg:.1f}", "rotation": f"{plane.rotation_deg:.1f}"}
     said = ", ".join(f"{name} = {value}" for name, value in values.items())
-    if job is None:
+    if area is None:
         desk.tell(f"No target file belongs to the selected item or lies near; to use the result: {said}")
         return None
-    path = job.files.target_file
+    path = area.files.target_file
     if not unasked and not desk.ask(f"Write {said} into {path.name}?"):
         desk.tell(f"{path.name} stays as it is; to use the result: {said}")
         return None

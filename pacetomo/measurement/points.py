@@ -12,11 +12,13 @@ from pacetomo.errors import PlanError, TargetFileError
 from pacetomo.files.target_file import read_targets
 from pacetomo.frames import XY
 from pacetomo.geo_points import FEWEST_PLACES
-from pacetomo.job import Job, make_job
+from pacetomo.job import make_job
 from pacetomo.measuring import geo_places
 from pacetomo.scope.desk import Desk, Place
+from pacetomo.scope.protocol import Level
 from pacetomo.selection.groups import group_of
-from pacetomo.settings import SCRIPT_ORIGIN, SettingsLayer, resolve_settings
+from pacetomo.settings import SCRIPT_ORIGIN, ResolvedSettings, SettingsLayer, resolve_settings
+from pacetomo.targets import TargetSet
 
 RING_UM = 5.0
 RING_PLACES = 6
@@ -36,6 +38,28 @@ class Spot(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Area:
+    """An area near the points.
+
+    Attributes
+    ----------
+    files : AreaFiles
+        Its files.
+    targets : TargetSet
+        Its targets, as in the file.
+    resolved : ResolvedSettings
+        Its settings.
+    place : Place
+        The Navigator item of its first target.
+    """
+
+    files: AreaFiles
+    targets: TargetSet
+    resolved: ResolvedSettings
+    place: Place
+
+
+@dataclass(frozen=True)
 class Survey:
     """What there is to measure at.
 
@@ -45,22 +69,19 @@ class Survey:
         The selected Navigator item.
     group : tuple of Place
         Points of its group; none without a group.
-    job : Job or None
-        The area whose target file the item's note names, or else the nearest area's; None where there is none.
-    area : Place
-        The item of that area's first target; the selected item where there is no area.
+    area : Area or None
+        The area whose target file the item's note names, or else the nearest one; None where there is none.
     """
 
     selected: Place
     group: tuple[Place, ...]
-    job: Job | None
-    area: Place
+    area: Area | None
 
     @property
     def result_name(self) -> str:
         """Beginning of the names of result files."""
-        if self.job is not None:
-            return self.job.files.root
+        if self.area is not None:
+            return self.area.files.root
         label = "".join(sign if sign.isalnum() or sign in "-." else "_" for sign in self.selected.label)
         return f"item{label}"
 
@@ -84,16 +105,15 @@ def survey(desk: Desk, facility: SettingsLayer | None, image_shift_limit_um: flo
     """
     selected = desk.selected()
     group = group_of(desk)
-    files, area = _files_of(desk, selected), selected
+    files, place = _files_of(desk, selected), selected
     if files is None:
-        files, area = _files_near(desk, selected, image_shift_limit_um)
+        files, place = _files_near(desk, selected, image_shift_limit_um)
     if files is None:
-        return Survey(selected, group, None, selected)
+        return Survey(selected, group, None)
     targets, note = read_targets(files.target_file, desk.wait), files.target_file.name
     limit = SettingsLayer(SCRIPT_ORIGIN, {"imageShiftLimit": image_shift_limit_um})
     layers = [layer for layer in (facility, targets.settings_layer(note), limit) if layer is not None]
-    job = make_job(files, targets, resolve_settings(*layers), desk.calibration().stage_to_specimen)
-    return Survey(selected, group, job, area)
+    return Survey(selected, group, Area(files, targets, resolve_settings(*layers), place))
 
 
 def _files_of(desk: Desk, place: Place) -> AreaFiles | None:
@@ -139,7 +159,7 @@ def chosen_way(desk: Desk, found: Survey, points: str) -> str:
     """
     if points != "ask":
         return points
-    given = len(found.job.targets.geo_points) if found.job is not None else 0
+    given = 0 if found.area is None else len(found.area.targets.geo_points)
     usual = PLACED
     if len(found.group) >= FEWEST_PLACES:
         usual, text = GROUP, f"{len(found.group)} points of the group"
@@ -147,7 +167,7 @@ def chosen_way(desk: Desk, found: Survey, points: str) -> str:
         usual, text = FILE, f"{given} points of the target file"
     ways = [] if usual == PLACED else [usual]
     names = [] if usual == PLACED else [text.capitalize()]
-    what = "between the targets" if found.job is not None else "around the selected item"
+    what = "between the targets" if found.area is not None else "around the selected item"
     answer = desk.choose(
         f"Measure pretilt and rotation by autofocus at which points? Placed ones lie {what}.",
         [*names, "Placed", "Cancel"],
@@ -171,7 +191,8 @@ def go_there(desk: Desk, found: Survey, way: str) -> tuple[Spot, ...]:
         _check_group(found)
         spots = _group_spots(desk, found)
     else:
-        _go_to(desk, found.area.stage_um, found.area.height_um)
+        at = found.selected if found.area is None else found.area.place
+        _go_to(desk, at.stage_um, at.height_um)
         spots = _file_spots(desk, found, way)
     if len(spots) < FEWEST_PLACES:
         raise PlanError(
@@ -214,26 +235,26 @@ def _group_spots(desk: Desk, found: Survey) -> tuple[Spot, ...]:
 
 def _file_spots(desk: Desk, found: Survey, way: str) -> tuple[Spot, ...]:
     """Geometry points of the target file, or places put between its targets or around the selected item."""
-    job, tilt_deg = found.job, desk.tilt_deg()
-    if way == FILE and (job is None or not job.targets.geo_points):
+    area = found.area
+    if way == FILE and (area is None or not area.targets.geo_points):
         raise PlanError(
             f"the note of Navigator item {found.selected.label} names no target file"
-            if job is None
-            else f"{job.files.target_file.name} has no geometry points (_geo): measure at placed points or at a group"
+            if area is None
+            else f"{area.files.target_file.name} has no geometry points (_geo): measure at placed points or at a group"
         )
-    if job is None:
+    if area is None:
         turns = [2 * math.pi * number / RING_PLACES for number in range(RING_PLACES)]
         places = tuple(XY(RING_UM * math.cos(turn), RING_UM * math.sin(turn)) for turn in turns)
-    elif way == PLACED:
-        bare = make_job(
-            job.files, job.targets.with_geo_points(()), job.resolved, desk.calibration().stage_to_specimen
-        )
-        places = geo_places(bare, tilt_deg)
     else:
-        places = geo_places(job, tilt_deg)
-        missing = len(job.targets.geo_points) - len(places)
+        targets = area.targets if way == FILE else area.targets.with_geo_points(())
+        job = make_job(area.files, targets, area.resolved, desk.calibration().stage_to_specimen)
+        places = geo_places(job, desk.tilt_deg())
+        missing = len(targets.geo_points) - len(places) if way == FILE else 0
         if missing:
-            desk.tell(f"Warning: {missing} geometry points of the target file are beyond image shift")
+            desk.tell(
+                f"Warning: {missing} geometry points of {area.files.target_file.name} are beyond image shift",
+                Level.WARNING,
+            )
     return tuple(Spot(f"place {number}", place) for number, place in enumerate(places, 1))
 
 
