@@ -97,6 +97,7 @@ def measure_geometry(
         measured = _measure(desk, spots, settings.delayIS)
     geometry = fit_geometry(measured.points, measured.tilt_deg)
     if isinstance(geometry, Missing):
+        _tell_heights(desk, measured)
         raise ScopeError(f"the geometry was not measured: {geometry.reason}")
     _tell(desk, measured, geometry)
     _advise(desk, geometry, found.area)
@@ -128,6 +129,14 @@ def _measure(desk: Desk, spots: Sequence[Spot], pause_s: float) -> Measured:
             f"{', '.join(failed)}"
         )
     return Measured(tuple(names), tuple(points), tilt_deg)
+
+
+def _tell_heights(desk: Desk, measured: Measured) -> None:
+    """Show what was measured where nothing came of it, so that the point which is to blame can be seen."""
+    lowest_um = min(point.rise_um for point in measured.points)
+    for name, point in zip(measured.names, measured.points):
+        at = point.seen_um
+        desk.tell(f"{name} at ({at.x:+.1f}, {at.y:+.1f}) µm: {point.rise_um - lowest_um:.2f} µm over the lowest")
 
 
 def _tell(desk: Desk, measured: Measured, geometry: Geometry) -> None:

@@ -226,6 +226,7 @@ def test_a_steep_result_is_refused_and_not_written(tmp_path):
     with pytest.raises(ScopeError, match=r"a pretilt of 3\d ± \d° came out, more than 30° is not believed"):
         measuring.geometry(points="placed", apply=True)
     assert measuring.file.read_bytes() == content
+    assert len(measuring.says("over the lowest")) == 6
 
 
 def test_the_figure_and_the_numbers_lie_beside_the_data(tmp_path):
