@@ -136,7 +136,9 @@ def _tell_heights(desk: Desk, measured: Measured) -> None:
     lowest_um = min(point.rise_um for point in measured.points)
     for name, point in zip(measured.names, measured.points):
         at = point.seen_um
-        desk.tell(f"{name} at ({at.x:+.1f}, {at.y:+.1f}) µm: {point.rise_um - lowest_um:.2f} µm over the lowest")
+        desk.tell(
+            f"{name} at ({at.x:+.1f}, {at.y:+.1f}) µm: {point.rise_um - lowest_um:.2f} µm over the lowest"
+        )
 
 
 def _tell(desk: Desk, measured: Measured, geometry: Geometry) -> None:

@@ -28,9 +28,6 @@ RESULT = "tilt_axis_offset"
 RUN_UP_DEG = 10.0
 """A run begins so far outside of its first tilt, so that the play of the tilt mechanism is taken up before it."""
 
-FEWEST_RUNS = 2
-"""One up and one down."""
-
 LARGEST_OFFSET_UM = 25.0
 """SerialEM takes no larger one."""
 
@@ -154,14 +151,14 @@ def _measure(
     places = places_of(settings.offset)
     scope.tell(
         f"Measuring the tilt axis offset (now {before_um:.2f} µm): autofocus at {len(places)} places at each of "
-        f"{len(tilts_deg)} tilts, {FEWEST_RUNS} to {settings.passes} times"
+        f"{len(tilts_deg)} tilts, 2 to {settings.passes} times"
     )
     walk = _Walk(scope, settings, places, limit_deg)
     fit: AxisFitOrMissing = Missing("nothing was measured")
     for run in range(settings.passes):
         walk.run(run, tilts_deg if run % 2 == 0 else tilts_deg[::-1])
-        if run + 1 < FEWEST_RUNS:
-            continue
+        if run % 2 == 0 and run + 1 < settings.passes:
+            continue  # as many up as down, so that a drift of the focus does not count
         fit = fit_axis(walk.readings, settings.eucentric)
         if isinstance(fit, AxisFit):
             scope.tell(f"After {run + 1} runs the offset is off by {_said(fit.off_um)}")
