@@ -144,7 +144,7 @@ class OffsetSettings:
         "most runs through the tilts, up and down in turn; fewer where they are accurate enough",
     )
     accuracy: float = setting(
-        0.03, "µm", 0.005, 1, "standard error of the offset at which no further run is needed"
+        0.04, "µm", 0.005, 1, "standard error of the offset at which no further run is needed"
     )
     eucentric: bool = setting(True, "", None, None, "find the eucentric height first")
     delayIS: float = setting(0.3, "s", 0, 60, "pause between image shift and measurement")

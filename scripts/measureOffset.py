@@ -9,7 +9,7 @@ measure_offset_here(
     # settings_file="pacetomo.toml",  # a facility's settings, in the session folder
     # increment=5, maxTilt=15,  # degrees, to both sides
     # offset=5,  # um from the axis, on both sides; or several: (3, 6)
-    # passes=12, accuracy=0.03,  # most runs through the tilts; um, standard error at which fewer are enough
+    # passes=8, accuracy=0.04,  # most runs through the tilts; um, standard error at which fewer are enough
     # eucentric=True,  # find the eucentric height first
     # delayIS=0.3, delayTilt=1,  # s
     # imageShiftLimit=20,  # um
