@@ -137,7 +137,7 @@ class OffsetSettings:
         length=None,
     )
     passes: int = setting(
-        12,
+        8,
         "",
         2,
         20,
