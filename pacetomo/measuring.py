@@ -12,7 +12,7 @@ from pacetomo.geo_points import FEWEST_PLACES, places_between
 from pacetomo.job import Job
 from pacetomo.notes import Notes
 from pacetomo.sample_geometry import HeightPoint, SurfaceOrMissing, fit_surface
-from pacetomo.scope.protocol import Microscope, Missing
+from pacetomo.scope.protocol import FocusOrMissing, Microscope, Missing
 
 FOCUS_UM = -5.0
 """Defocus at which is measured: the shift between tilted-beam images is largest well away from focus."""
@@ -93,14 +93,33 @@ def _measure(
         return Missing(str(err))
     points = []
     for place in places:
-        # The beam of the Focus area shall fall on the place, not Record's.
-        shift = origin_um.plus(place).minus(focus_place_um)
-        if not scope.aim(shift, scope.focus_um(), compensate_beam_tilt=False):
-            notes.warn(f"the place at ({place.x:.1f}, {place.y:.1f}) µm is out of reach of image shift")
-            continue
-        focus = scope.autofocus(FOCUS_UM)
+        focus = focus_at(scope, origin_um.plus(place), scope.focus_um(), focus_place_um)
         if isinstance(focus, Missing):
             notes.warn(f"autofocus at ({place.x:.1f}, {place.y:.1f}) µm failed ({focus.reason})")
             continue
         points.append(HeightPoint(place, -focus))
     return fit_surface(points, tilt_deg)
+
+
+def focus_at(
+    scope: Microscope, shift_um: XY, expected_um: float, focus_place_um: XY, pause_s: float = 0.0
+) -> FocusOrMissing:
+    """Focus that gives `FOCUS_UM` at a place.
+
+    Parameters
+    ----------
+    scope : Microscope
+        Left where it has measured.
+    shift_um : XY
+        Specimen shift that would centre the place in Record. It is the beam of the Focus area that falls on the place.
+    expected_um : float
+        Focus to begin with.
+    focus_place_um : XY
+        Where the Focus area lies, see `Microscope.focus_place_um`.
+    pause_s : float
+        Between image shift and measurement.
+    """
+    if not scope.aim(shift_um.minus(focus_place_um), expected_um, compensate_beam_tilt=False):
+        return Missing("out of reach of image shift")
+    scope.wait(pause_s)
+    return scope.autofocus(FOCUS_UM)

@@ -275,6 +275,15 @@ class Microscope(Protocol):
     def focus_place_um(self) -> XY:
         """Where the Focus area lies when Record is centred (specimen frame, µm from there)."""
 
+    def tilt_axis_offset_um(self) -> float:
+        """Where the control program takes the tilt axis to lie across the beam (specimen Y, µm).
+
+        Where image shift keeps to the tilt axis, a shift of zero brings this place into the centre.
+        """
+
+    def set_tilt_axis_offset(self, offset_um: float) -> None:
+        """Tell the control program where the tilt axis lies; this stays after the script."""
+
     def can_compensate_beam_tilt(self) -> bool:
         """Whether coma against image shift is calibrated."""
 
