@@ -1,0 +1,338 @@
+"""A finished series as programs behind the microscope want to know it: one view after the other, in their terms.
+
+Doses, tilts, defocus and frames come from SerialEM's own keys, the rest from those of `pacetomo.metadata_keys`. What
+the metadata do not hold stays None; `Series.warnings` says in sentences what an importer may miss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PureWindowsPath
+from typing import NamedTuple, Optional
+
+from pacetomo.errors import MetadataError, StackError
+from pacetomo.export.axis import axis_angle_deg
+from pacetomo.files.atomic import Wait
+from pacetomo.files.exchange import mdoc_of
+from pacetomo.files.mdoc import Mdoc, MdocSection, read_mdoc
+from pacetomo.files.mdoc_order import acquisition_order, date_time
+from pacetomo.files.sorting import refuse_montage
+from pacetomo.files.stack import read_layout
+from pacetomo.frames import XY
+from pacetomo.metadata_keys import ORDER, PRIOR_DOSE, RESIDUAL
+from pacetomo.past_series import DEFOCUS_KEYS
+
+
+class Fit(NamedTuple):
+    """A fitted CTF: mean defocus (µm, underfocus negative), astigmatism (µm), angle and phase shift (degrees).
+
+    `angle_deg` is the direction of the stronger underfocus from the image's X axis, as the program gave it.
+    `astigmatism_um` is None where only the defocus was noted.
+    """
+
+    defocus_um: float
+    astigmatism_um: Optional[float]  # noqa: UP045 - evaluated at run time on Python 3.9
+    angle_deg: float = 0.0
+    phase_deg: float = 0.0
+
+    @property
+    def strongest_nm(self) -> float:
+        """Underfocus where it is strongest, positive."""
+        return -1000.0 * self.defocus_um + 500.0 * (self.astigmatism_um or 0.0)
+
+    @property
+    def weakest_nm(self) -> float:
+        """Underfocus where it is weakest, positive."""
+        return -1000.0 * self.defocus_um - 500.0 * (self.astigmatism_um or 0.0)
+
+
+@dataclass(frozen=True)
+class View:
+    """One image of a series.
+
+    Attributes
+    ----------
+    section : int
+        Its place in the stack, from 0.
+    order : int
+        Its place by time among the images that are there, from 0.
+    tilt_deg : float
+        Stage tilt.
+    dose_e_per_a2, prior_dose_e_per_a2 : float or None
+        Dose of this image, and of the target before it.
+    nominal_defocus_um : float or None
+        Defocus that was wanted, underfocus negative.
+    fit : Fit or None
+        CTF fitted to this image.
+    off_centre_px : XY or None
+        Where the target is seen from the centre of the image: stored pixels, X right, Y up; None where the image was
+        not aligned.
+    frames : str or None
+        Frame file, as the metadata name it.
+    frame_count : int or None
+        Frames in it.
+    taken : datetime or None
+        When.
+    image : MdocSection
+        All that the metadata say.
+    """
+
+    section: int
+    order: int
+    tilt_deg: float
+    dose_e_per_a2: float | None
+    prior_dose_e_per_a2: float | None
+    nominal_defocus_um: float | None
+    fit: Fit | None
+    off_centre_px: XY | None
+    frames: str | None
+    frame_count: int | None
+    taken: datetime | None
+    image: MdocSection
+
+    @property
+    def frame_name(self) -> str | None:
+        """Name of the frame file without folder."""
+        return None if self.frames is None else PureWindowsPath(self.frames).name
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series.
+
+    Attributes
+    ----------
+    stack : Path
+        Its stack, which may have been deleted once its frames were saved.
+    has_stack : bool
+        Whether it is there.
+    mdoc : Mdoc
+        Its metadata.
+    views : tuple of View
+        In the order of the stack.
+    pixel_angstrom : float
+        Å per stored pixel.
+    size_px : tuple of int
+        Columns and rows.
+    axis_deg : float
+        Tilt axis in IMOD's convention, see `pacetomo.export.axis`.
+    voltage_kv : float or None
+        Acceleration voltage.
+    warnings : tuple of str
+        What importers may miss, a sentence each.
+    """
+
+    stack: Path
+    has_stack: bool
+    mdoc: Mdoc
+    views: tuple[View, ...]
+    pixel_angstrom: float
+    size_px: tuple[int, int]
+    axis_deg: float
+    voltage_kv: float | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the series: that of its stack without suffix."""
+        return self.stack.stem
+
+    @property
+    def by_time(self) -> tuple[View, ...]:
+        """Views in order of acquisition."""
+        return tuple(sorted(self.views, key=lambda view: view.order))
+
+    @property
+    def by_tilt(self) -> tuple[View, ...]:
+        """Views from the lowest tilt to the highest; those of one tilt in the order of the stack."""
+        return tuple(sorted(self.views, key=lambda view: view.tilt_deg))
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the stack is in order of tilt."""
+        return self.views == self.by_tilt
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether every image names its frames."""
+        return all(view.frames is not None for view in self.views)
+
+
+def read_series(path: Path, dose_e_per_a2: float | None = None, wait: Wait | None = None) -> Series:
+    """Read a series.
+
+    Parameters
+    ----------
+    path : Path
+        The stack, or its ``.mdoc``.
+    dose_e_per_a2 : float, optional
+        Dose of an image where the metadata do not tell.
+    wait : callable, optional
+        Waits for the given seconds when another program holds a file; without it that is an error at once.
+
+    Raises
+    ------
+    MetadataError
+        If there are no metadata, they are not those of a tilt series, or lack what no program can do without.
+    StackError
+        If the stack is damaged, or has another number of images than its metadata.
+    """
+    stack = path.with_name(path.name[: -len(".mdoc")]) if path.name.lower().endswith(".mdoc") else path
+    mdoc_path = mdoc_of(stack)
+    if not mdoc_path.is_file():
+        missing = (
+            "there is no such file" if not stack.is_file() else f"there is no {mdoc_path.name} beside it"
+        )
+        raise MetadataError(f"{stack}: {missing}; metadata are what is exported")
+    mdoc = read_mdoc(mdoc_path, wait)
+    images = mdoc.need_images()
+    _refuse_other_kinds(stack, mdoc, wait)
+    order = _ranks(images)
+    pixel_angstrom = _pixel_angstrom(mdoc)
+    axis_deg = axis_angle_deg(mdoc)
+    if axis_deg is None:
+        raise MetadataError(
+            f"{mdoc.name}: neither a title ('Tilt axis angle = ...') nor RotationAngle tells the tilt axis"
+        )
+    doses = [_own_dose(image) or dose_e_per_a2 for image in images]
+    warnings: list[str] = []
+    views = tuple(
+        View(
+            section=place,
+            order=order[place],
+            tilt_deg=image.tilt_deg,
+            dose_e_per_a2=doses[place],
+            prior_dose_e_per_a2=prior,
+            nominal_defocus_um=image.get_float("TargetDefocus"),
+            fit=_fit(image),
+            off_centre_px=_off_centre_px(image, pixel_angstrom, axis_deg),
+            frames=image.text("SubFramePath"),
+            frame_count=_count(image),
+            taken=date_time(image),
+            image=image,
+        )
+        for place, (image, prior) in enumerate(zip(images, _prior_doses(images, order, doses, warnings)))
+    )
+    size_px = mdoc.head.get_floats("ImageSize")
+    if size_px is None or len(size_px) != 2:
+        raise MetadataError(f"{mdoc.name}: there is no ImageSize, which is needed here")
+    return Series(
+        stack=stack,
+        has_stack=stack.is_file(),
+        mdoc=mdoc,
+        views=views,
+        pixel_angstrom=pixel_angstrom,
+        size_px=(int(size_px[0]), int(size_px[1])),
+        axis_deg=axis_deg,
+        voltage_kv=mdoc.head.get_float("Voltage"),
+        warnings=tuple(warnings),
+    )
+
+
+def _refuse_other_kinds(stack: Path, mdoc: Mdoc, wait: Wait | None) -> None:
+    """MetadataError or StackError for what is no tilt series, or does not fit its stack."""
+    if any(image.kind != "ZValue" for image in mdoc.images):
+        raise MetadataError(f"{mdoc.name}: these are the metadata of frames, not of a tilt series")
+    if any(section.kind == "MontSection" for section in mdoc.sections) or mdoc.head.text("Montage"):
+        raise MetadataError(f"{mdoc.name}: its images are pieces of a montage, not those of a tilt series")
+    if not stack.is_file():
+        return
+    layout = read_layout(stack, wait)
+    refuse_montage(stack, layout, mdoc)
+    if layout.sections != len(mdoc.images):
+        raise StackError(
+            f"{stack}: the stack has {layout.sections} sections and its metadata {len(mdoc.images)}; "
+            "which belongs to which cannot be told"
+        )
+
+
+def _ranks(images: Sequence[MdocSection]) -> list[int]:
+    """Place of each image by time."""
+    given = [image.get_float(ORDER) for image in images]
+    known = [number for number in given if number is not None]
+    if len(set(known)) == len(images):
+        places = sorted(range(len(images)), key=known.__getitem__)
+    else:
+        places = acquisition_order(images)
+    ranks = [0] * len(images)
+    for rank, place in enumerate(places):
+        ranks[place] = rank
+    return ranks
+
+
+def _pixel_angstrom(mdoc: Mdoc) -> float:
+    pixel = mdoc.head.get_float("PixelSpacing") or mdoc.images[0].get_float("PixelSpacing")
+    if pixel is None or not pixel > 0:
+        raise MetadataError(f"{mdoc.name}: there is no PixelSpacing, which is needed here")
+    return pixel
+
+
+def _own_dose(image: MdocSection) -> float | None:
+    """Dose of an image (e/Å²); None where it is not calibrated."""
+    dose = image.get_float("ExposureDose")
+    if dose:
+        return dose
+    pairs = image.get_floats("FrameDosesAndNumber") or ()
+    return sum(each * count for each, count in zip(pairs[::2], pairs[1::2])) or None
+
+
+def _prior_doses(
+    images: Sequence[MdocSection],
+    order: Sequence[int],
+    doses: Sequence[float | None],
+    warnings: list[str],
+) -> list[float | None]:
+    """Dose before each image: as noted, else summed up in order of acquisition."""
+    noted = [image.get_float(PRIOR_DOSE) for image in images]
+    if None not in noted and len(set(noted)) == len(images):
+        return noted
+    known = [dose for dose in doses if dose is not None]
+    if len(known) < len(images):
+        warnings.append("the dose of its images is not known; state it with --dose")
+        return [None] * len(images)
+    warnings.append("the dose before each image is not noted; it is summed up from the images that are there")
+    total, sums = 0.0, [0.0] * len(images)
+    for place in sorted(range(len(images)), key=order.__getitem__):
+        sums[place] = round(total, 6)
+        total += known[place]
+    return list(sums)
+
+
+def _fit(image: MdocSection) -> Fit | None:
+    """CTF fit of this package or of PACEtomo."""
+    for key in DEFOCUS_KEYS:
+        numbers = image.get_floats(key)
+        if numbers:
+            astigmatism = image.get_float("CtfAstigmatism")
+            if key != "CtfDefocus":
+                astigmatism = None
+            return Fit(
+                numbers[0],
+                astigmatism,
+                image.get_float("CtfAstigmatismAngle") or 0.0,
+                image.get_float("CtfPhaseShift") or 0.0,
+            )
+    return None
+
+
+def _off_centre_px(image: MdocSection, pixel_angstrom: float, axis_deg: float) -> XY | None:
+    """Where the target is seen from the image's centre, in pixels, from what tracking has measured.
+
+    In the image (X right, Y up) the specimen's X axis lies `RotationAngle` from X, counter-clockwise.
+    """
+    numbers = image.get_floats(RESIDUAL)
+    if numbers is None or len(numbers) != 2:
+        return None
+    along, across = (1e4 * number / pixel_angstrom for number in numbers)
+    rotation_deg = image.get_float("RotationAngle")
+    turn = math.radians(axis_deg + 90.0 if rotation_deg is None else rotation_deg)
+    c, s = math.cos(turn), math.sin(turn)
+    return XY(c * along - s * across, s * along + c * across)
+
+
+def _count(image: MdocSection) -> int | None:
+    count = image.get_float("NumSubFrames")
+    return None if count is None else int(count)
