@@ -6,6 +6,9 @@ of the places relative to one another are the focus found, with the opposite sig
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pacetomo.beam_dose import FocusBeam
 from pacetomo.errors import ScopeError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geo_points import FEWEST_PLACES, places_between
@@ -48,14 +51,17 @@ def geo_places(job: Job, tilt_deg: float, origin_um: XY = ORIGIN) -> tuple[XY, .
     return tuple(place for place in places if place.plus(origin_um).length <= settings.imageShiftLimit)
 
 
-def measured_job(scope: Microscope, job: Job, notes: Notes) -> Job:
+def measured_job(
+    scope: Microscope, job: Job, notes: Notes, exposed: Callable[[FocusBeam], None] = lambda beam: None
+) -> Job:
     """The job with the sample plane as measured; as it was, with a warning, where it cannot be measured.
 
-    Image shift is that of the tracking target before and after; the focus is left near what was found.
+    Image shift is that of the tracking target before and after; the focus is left near what was found. `exposed` is
+    told of the beam of each autofocus.
     """
     origin_um = scope.shift_um()
     tilt_deg = scope.tilt_deg()
-    found = _measure(scope, geo_places(job, tilt_deg, origin_um), origin_um, tilt_deg, notes)
+    found = _measure(scope, geo_places(job, tilt_deg, origin_um), origin_um, tilt_deg, notes, exposed)
     scope.aim(origin_um, scope.focus_um(), compensate_beam_tilt=False)
     if isinstance(found, Missing):
         settings = job.settings
@@ -79,7 +85,12 @@ def measured_job(scope: Microscope, job: Job, notes: Notes) -> Job:
 
 
 def _measure(
-    scope: Microscope, places: tuple[XY, ...], origin_um: XY, tilt_deg: float, notes: Notes
+    scope: Microscope,
+    places: tuple[XY, ...],
+    origin_um: XY,
+    tilt_deg: float,
+    notes: Notes,
+    exposed: Callable[[FocusBeam], None],
 ) -> SurfaceOrMissing:
     if len(places) < FEWEST_PLACES:
         return Missing(
@@ -99,6 +110,7 @@ def _measure(
             notes.warn(f"the place at ({place.x:.1f}, {place.y:.1f}) µm is out of reach of image shift")
             continue
         focus = scope.autofocus(FOCUS_UM)
+        exposed(FocusBeam(place, tilt_deg))
         if isinstance(focus, Missing):
             notes.warn(f"autofocus at ({place.x:.1f}, {place.y:.1f}) µm failed ({focus.reason})")
             continue

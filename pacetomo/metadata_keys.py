@@ -1,9 +1,12 @@
 """Keys that an acquisition adds to the metadata of its images, after those that SerialEM writes.
 
 Lengths are in µm, doses in e/Å² of mean over the image. A key is missing where its value is not known. With the setting
-`extendedMdoc` off only the CTF fit is written. The dose that the target itself has had before the image, by every
-exposure on it (Preview, View, autofocus whose beam reaches it, first and lost images, and its series), stands in
-SerialEM's own `PriorRecordDose`.
+`extendedMdoc` off only the CTF fit is written.
+
+The dose that the target itself has had before the image stands in SerialEM's own `PriorRecordDose`. It is that of every
+exposure on it: its reference images, as far as their metadata tell, Preview and View of the set-up and of a resume,
+autofocus whose beam reaches it, first, dark and lost images, and its series. Of SerialEM's own routines the eucentric
+height is counted with the fewest View images it takes; realigning to the item and walking up are not.
 """
 
 from __future__ import annotations

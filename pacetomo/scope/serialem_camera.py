@@ -51,6 +51,9 @@ class SerialEMCamera(SerialEMImaging):
         self._note_exposure(seconds)
         return seconds
 
+    def focus_exposure_s(self) -> float:
+        return float(self._do("reading the Focus exposure", "ReportExposure", "F")[0])
+
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         back = f"restoring the {area.value} exposure"
         if seconds is not None:
