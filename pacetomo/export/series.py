@@ -16,7 +16,8 @@ from typing import NamedTuple, Optional
 from pacetomo.errors import MetadataError, StackError
 from pacetomo.export.axis import axis_angle_deg
 from pacetomo.files.atomic import Wait
-from pacetomo.files.exchange import mdoc_of
+from pacetomo.files.exchange import mdoc_of, recover
+from pacetomo.files.extended_header import tilts_deg
 from pacetomo.files.mdoc import Mdoc, MdocSection, read_mdoc
 from pacetomo.files.mdoc_order import acquisition_order, date_time
 from pacetomo.files.sorting import refuse_montage
@@ -24,6 +25,10 @@ from pacetomo.files.stack import read_layout
 from pacetomo.frames import XY
 from pacetomo.metadata_keys import ORDER, PRIOR_DOSE, RESIDUAL
 from pacetomo.past_series import DEFOCUS_KEYS
+
+
+_ROUNDING_DEG = 0.02
+"""The extended header of a stack has two decimals."""
 
 
 class Fit(NamedTuple):
@@ -181,6 +186,7 @@ def read_series(path: Path, dose_e_per_a2: float | None = None, wait: Wait | Non
         If the stack is damaged, or has another number of images than its metadata.
     """
     stack = path.with_name(path.name[: -len(".mdoc")]) if path.name.lower().endswith(".mdoc") else path
+    recover(stack, wait)
     mdoc_path = mdoc_of(stack)
     if not mdoc_path.is_file():
         missing = (
@@ -247,6 +253,17 @@ def _refuse_other_kinds(stack: Path, mdoc: Mdoc, wait: Wait | None) -> None:
             f"{stack}: the stack has {layout.sections} sections and its metadata {len(mdoc.images)}; "
             "which belongs to which cannot be told"
         )
+    told = tilts_deg(layout)
+    noted = [image.tilt_deg for image in mdoc.images]
+    if told is not None and _differ(told, noted) and not _differ(sorted(told), sorted(noted)):
+        raise StackError(
+            f"{stack}: its images are in another order than its metadata; sort neither by itself"
+        )
+
+
+def _differ(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether tilts are others than their rounding explains."""
+    return any(abs(one - other) > _ROUNDING_DEG for one, other in zip(first, second))
 
 
 def _ranks(images: Sequence[MdocSection]) -> list[int]:

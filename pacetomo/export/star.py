@@ -58,7 +58,8 @@ def _word(value: Value) -> str:
         return f"{value:.6f}"
     if isinstance(value, int):
         return str(value)
-    if value and value[0] not in "\"'#_$;" and not any(letter.isspace() for letter in value):
+    is_plain = not any(letter.isspace() or letter in "\"'#" for letter in value)
+    if is_plain and value and value[0] not in "_$;":
         return value
     quote = "'" if '"' in value else '"'
     if quote in value:
