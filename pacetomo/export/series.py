@@ -26,7 +26,6 @@ from pacetomo.frames import XY
 from pacetomo.metadata_keys import ORDER, PRIOR_DOSE, RESIDUAL
 from pacetomo.past_series import DEFOCUS_KEYS
 
-
 _ROUNDING_DEG = 0.02
 """The extended header of a stack has two decimals."""
 
