@@ -21,6 +21,7 @@ from pacetomo.files.run_file import write_run
 from pacetomo.files.stage_profile import format_profile, parse_profile
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
+from pacetomo.frame_names import FrameNames, noted_names
 from pacetomo.job import Job, make_job
 from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
@@ -401,6 +402,8 @@ class _Run:
         to_is = self._scope.calibration().specimen_to_is
         run_file = self._job.files.run_file(self._number)
         self._books = Books(state, self._job.targets, run_file, to_is, self._journal, self._scope)
+        used = noted_names(self._journal.path, self._scope.wait)
+        self._books.frames = FrameNames(self._job.files.root, self._number, used)
         return self._books
 
     def _origin(self, prepared: Prepared) -> Origin:

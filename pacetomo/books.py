@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.run_file import write_run
+from pacetomo.frame_names import FrameNames
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.journal import Journal
@@ -68,6 +69,8 @@ class Books:
         Whether something has failed that may be cured.
     memory : MemoryFile or None
         The tracking model's, written to beside these books.
+    frames : FrameNames
+        Names of frame files that the run has used.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Books:
         self.taken = 0
         self.has_failed = False
         self.memory: MemoryFile | None = None
+        self.frames = FrameNames()
         self._unwritten: PaceError | None = None
         self._targets = targets
         self._run_file = run_file

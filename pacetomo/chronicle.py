@@ -95,8 +95,11 @@ class Chronicle:
         except ScopeError as err:
             self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
 
-    def expose(self, exposure: Exposure, aim: Aim, focus_um: float) -> None:
-        """Mark an exposure before it is made, so that what died in between can be compared."""
+    def expose(self, exposure: Exposure, aim: Aim, focus_um: float, frames: str) -> None:
+        """Mark an exposure before it is made, so that what died in between can be compared.
+
+        `frames` is the base name of its frames.
+        """
         self._books.note(
             "expose",
             **_where(exposure),
@@ -105,6 +108,7 @@ class Chronicle:
             rise_um=aim.rise_um,
             present=self._books.present(),
             sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
+            frames=frames,
         )
 
     def exposed(

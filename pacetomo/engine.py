@@ -280,7 +280,7 @@ class Acquisition:
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
-        self._chronicle.expose(exposure, aim, focus_um)
+        self._chronicle.expose(exposure, aim, focus_um, self._taking.name_frames(exposure))
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
         self._taking.open(exposure)
         try:
@@ -381,7 +381,8 @@ class Acquisition:
         self._upkeep.before_image()
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
         text = f"First image of target {exposure.target} at {exposure.tilt_deg:g}°"
-        self._books.note("step", name="track_first", text=text)
+        frames = self._taking.name_frames(exposure, first_of_two=True)
+        self._books.note("step", name="track_first", text=text, frames=frames)
         self._taking.open(exposure, first_of_two=True)
         try:
             taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))

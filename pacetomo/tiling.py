@@ -151,6 +151,7 @@ class Tiling:
             target=exposure.target,
             tilt_deg=exposure.tilt_deg,
             present=self._books.present(),
+            frames=self._taking.name_frames(exposure, tile=tile),
             **where,
         )
         self._taking.open(exposure, tile=tile)
