@@ -31,8 +31,6 @@ class Options:
         RELION's authors know, to be checked once for a microscope.
     frame_pixel_angstrom : float or None
         Å per pixel of the frames; None for a physical pixel of the camera.
-    optics_group : str
-        Name of RELION's optics group.
     """
 
     frames: str | None = None
@@ -41,7 +39,6 @@ class Options:
     amplitude_contrast: float = 0.1
     hand: int = -1
     frame_pixel_angstrom: float | None = None
-    optics_group: str = "opticsGroup1"
 
 
 class File(NamedTuple):

@@ -49,6 +49,7 @@ _SECTION = ("rlnMicrographName",)
 
 _SUPER_RESOLUTION = "2"
 _DEFAULT_FRAMES = "frames"
+_OPTICS_GROUP = "opticsGroup1"
 
 
 def relion5_files(all_series: Sequence[Series], options: Options) -> Product:
@@ -69,7 +70,7 @@ def relion5_files(all_series: Sequence[Series], options: Options) -> Product:
                 options.amplitude_contrast,
                 _frame_pixel(series, options),
                 options.hand,
-                options.optics_group,
+                _OPTICS_GROUP,
                 series.pixel_angstrom,
             ]
         )
@@ -77,7 +78,7 @@ def relion5_files(all_series: Sequence[Series], options: Options) -> Product:
     mdocs = mdoc_files(all_series, options, "RELION")
     table_of_all = File("tilt_series.star", star_table("global", _GLOBAL, rows))
     beside = tuple(File(f"mdoc/{file.name}", file.text) for file in mdocs.files)
-    return Product((table_of_all, *files, *beside), (*remarks, *mdocs.remarks))
+    return Product((*files, *beside, table_of_all), (*remarks, *mdocs.remarks))
 
 
 def _table(series: Series, name: str, options: Options) -> str:

@@ -17,7 +17,9 @@ def test_every_program_and_option_stands_in_the_page(capsys):
     with pytest.raises(SystemExit):
         main(["export", "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
-    assert {name for name in (*options, *(f"`{program}`" for program in PROGRAMS)) if name not in text} == set()
+    assert {
+        name for name in (*options, *(f"`{program}`" for program in PROGRAMS)) if name not in text
+    } == set()
 
 
 def test_every_label_of_relion_stands_in_the_page():
