@@ -80,7 +80,7 @@ def _run_export(options: argparse.Namespace) -> int:
     from pacetomo.background import pause
     from pacetomo.export import export
     from pacetomo.export.product import Options
-    from pacetomo.export.series import read_series
+    from pacetomo.export.reading import read_series
     from pacetomo.progress import WorkBar
 
     given = {

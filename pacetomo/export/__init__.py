@@ -1,6 +1,6 @@
 """Series in the form in which other programs take them: what `pacetomo export` does.
 
-One module a program makes texts out of series that have been read (`series`); nothing but `folder` writes.
+One module a program makes texts out of series that have been read (`reading`); nothing but `folder` writes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from simulated import acquire_on, saved
 
 from mock_serialem.sim.sample import HoleySpec
 from pacetomo.cli import main
-from pacetomo.export.series import read_series
+from pacetomo.export.reading import read_series
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:mdocfile")
 

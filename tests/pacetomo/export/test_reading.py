@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stacks import write_series
 
 from pacetomo.errors import MetadataError, StackError
-from pacetomo.export.series import read_series
+from pacetomo.export.reading import read_series
 from pacetomo.files import exchange
 from pacetomo.files.sorting import sort_series
 
