@@ -100,7 +100,7 @@ def _each(
     from pacetomo.progress import WorkBar
 
     refused = []
-    stacks = _stacks(options.files)
+    stacks = stacks_named(options.files)
     with WorkBar(sys.stderr) as bar:
         for stack in stacks:
             bar.begin(stack.name)
@@ -125,8 +125,14 @@ def _each(
     return 0
 
 
-def _stacks(names: Sequence[str]) -> list[Path]:
-    """Stacks that the names and patterns stand for; Windows leaves patterns to the program."""
+def stacks_named(names: Sequence[str]) -> list[Path]:
+    """Return the stacks that names and patterns stand for; Windows leaves patterns to the program.
+
+    Raises
+    ------
+    StackError
+        If there is no such file.
+    """
     paths: dict[Path, None] = {}
     for name in names:
         found = [name] if Path(name).exists() or not glob.has_magic(name) else sorted(glob.glob(name))
