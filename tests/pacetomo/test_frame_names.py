@@ -69,7 +69,9 @@ def test_every_section_names_its_own_frames_also_when_an_image_was_lost_and_take
         return given_names[-1]
 
     monkeypatch.setattr(type(area.frames), "next_name", next_name)
-    assert not run(area, Kill(command=4, name="R", moment="after")).ok  # target 2 at 3 degrees: exposed and not saved
+    assert not run(
+        area, Kill(command=4, name="R", moment="after")
+    ).ok  # target 2 at 3 degrees: exposed and not saved
     sem = make_module(area)
     sem.TiltTo(10.0)
     sem.V()  # the image is not there any more when the run is gone on with
