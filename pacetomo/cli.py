@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pacetomo import __version__
 from pacetomo.cli_files import add_file_commands
+from pacetomo.cli_output import add_output_commands
 from pacetomo.errors import PaceError
 
 _EPILOG = """examples:
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_script(commands)
     add_file_commands(partial(_add, commands))
+    add_output_commands(partial(_add, commands))
     return parser
 
 
