@@ -191,14 +191,10 @@ def _compare(layout: StackLayout, mdoc: Mdoc, found: _Found) -> None:
 
 def _in_order_of_time(images: Sequence[MdocSection], found: _Found) -> list[int]:
     """Places of the images in the order they were taken."""
-    orders = [image.get_float(ORDER) for image in images]
-    known = [order for order in orders if order is not None]
-    if not known:
-        return acquisition_order(images)
-    if len(known) < len(images) or len(set(known)) < len(known):
+    known = [order for order in (image.get_float(ORDER) for image in images) if order is not None]
+    if known and len(set(known)) < len(images):
         found.wrong.append(f"{ORDER} is missing or given twice")
-        return acquisition_order(images)
-    return sorted(range(len(images)), key=known.__getitem__)
+    return acquisition_order(images)
 
 
 def _check_doses(images: Sequence[MdocSection], found: _Found) -> None:
