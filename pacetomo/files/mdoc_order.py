@@ -16,9 +16,9 @@ _MONTHS = {
 def acquisition_order(images: Sequence[MdocSection]) -> list[int]:
     """Return the places of images in the order in which they were taken.
 
-    Where every image has its place (`AcquisitionOrder`), that counts. Images whose tilts do not rise from one to the next are taken to be in that order already: clocks are put
-    back at night, and not every program writes doses. Of sorted ones the dose before each tells, else date and
-    time.
+    Where every image has its place (`AcquisitionOrder`), that counts. Images whose tilts do not rise from one to the
+    next are taken to be in that order already: clocks are put back at night, and not every program writes doses. Of
+    sorted ones the dose before each tells, else date and time.
 
     Raises
     ------
