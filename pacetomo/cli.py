@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pacetomo import __version__
 from pacetomo.cli_export import add_export
 from pacetomo.cli_files import add_file_commands
+from pacetomo.cli_output import add_output_commands
 from pacetomo.errors import PaceError
 
 _EPILOG = """examples:
@@ -70,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_script(commands)
     add_file_commands(partial(_add, commands))
     add_export(partial(_add, commands))
+    add_output_commands(partial(_add, commands))
     return parser
 
 
