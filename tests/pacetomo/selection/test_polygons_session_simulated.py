@@ -40,7 +40,7 @@ def test_a_polygon_is_filled_so_that_beams_do_not_overlap_at_the_highest_tilt(tm
     assert apart.min() >= 1.5 - 1e-3
     stage = np.array([target.stage_um for target in targets]) - middle
     assert (np.abs(stage) <= [3.2, 4.2]).all()
-    assert np.ptp(stage, axis=0) == pytest.approx([4.5, 5.2], abs=1.6)
+    assert (np.ptp(stage, axis=0) >= [4.0, 5.0]).all()
     assert len(here.exposures("P")) == len(here.exposures("V")) == 1
     outlines = [item for item in read_navigator(here.desk.save_navigator()).items if "beam" in item.label]
     assert len(outlines) == len(targets)
