@@ -18,7 +18,7 @@ from pacetomo.scope.protocol import Level, Microscope
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOVED_UM = 0.02
+MOVED_UM = 0.05
 """Stage positions that differ by less are the same."""
 
 _ENDINGS = (".txt", ".png")

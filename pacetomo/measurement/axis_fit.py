@@ -57,6 +57,9 @@ INCLINE_DEG = 30.0
 BUMP_UM = 0.15
 """How far a place lies off the straight line; a standard deviation, as those above."""
 
+CONSTANT_UM = 1000.0
+"""As good as nothing is known of the constant of a run."""
+
 NOISE_ROUNDS = 4
 VAGUEST_UM = 1.0
 """Largest standard error of an offset that is of use."""
@@ -241,12 +244,12 @@ class _Line:
         self._place: Count = place.reshape(-1)
         self._run: Count = run.reshape(-1)
         self._offs = 2 if by_branch else 1
-        sigmas = (math.radians(INCLINE_DEG), height_sigma_um, DRIFT_UM_PER_H, *[BUMP_UM] * len(places))
-        self._prior = np.array(sigmas)
+        shared = (math.radians(INCLINE_DEG), height_sigma_um, DRIFT_UM_PER_H)
+        self._prior = np.array([*shared, *[BUMP_UM] * len(places), *[CONSTANT_UM] * len(runs)])
         visits = [(reading.run, reading.tilt_deg) for reading in readings]
         known = {visit: number for number, visit in enumerate(dict.fromkeys(visits))}
         self._visit: Count = np.array([known[visit] for visit in visits])
-        self._bumps = slice(self._offs + _SHARED, self._offs + len(sigmas))
+        self._bumps = slice(self._offs + _SHARED, self._offs + _SHARED + len(places))
         self._constants = slice(self._bumps.stop, self._bumps.stop + len(runs))
         self._begin = np.zeros(self._constants.stop)
         self._begin[self._constants] = self._focus_um.mean()
@@ -321,13 +324,12 @@ class _Line:
         """
         visit, count = self._visits(used)
         shrink = 1.0 - np.sqrt(noise.single_um**2 / (noise.single_um**2 + count * noise.common_um**2))
-        known = slice(self._offs, self._bumps.stop)
 
         def misfit(unknowns: Floats) -> Floats:
             residuals_um = self.residuals_um(unknowns)[used]
             means = np.bincount(visit, residuals_um) / count
             alike = (residuals_um - (shrink * means)[visit]) / noise.single_um
-            return np.concatenate([alike, unknowns[known] / self._prior])
+            return np.concatenate([alike, unknowns[self._offs :] / self._prior])
 
         found = least_squares(misfit, self._begin, method="lm", x_scale="jac")
         self._begin = found.x  # near to where the next search will end

@@ -259,7 +259,7 @@ def _file_spots(desk: Desk, found: Survey, way: str) -> tuple[Spot, ...]:
 
 
 def _go_to(desk: Desk, stage_um: XY, height_um: float) -> None:
-    """Move the stage, if it is not there; its height is left where it is then."""
+    """Move the stage, if it is not there already; then it keeps its height, which may have been found anew."""
     x_um, y_um, _ = desk.stage_um()
     if math.hypot(stage_um.x - x_um, stage_um.y - y_um) > HERE_UM:
         desk.move_stage_to((stage_um.x, stage_um.y, height_um))

@@ -115,6 +115,15 @@ def test_wrong_readings_are_left_out_and_shown():
     assert found.off_um.value == pytest.approx(1.0, abs=3 * found.off_um.sigma)
 
 
+def test_a_run_gone_wild_does_no_harm():
+    made = readings(1.0, noise_um=0.05, runs=5)
+    rng = np.random.default_rng(2)
+    wild = [r._replace(focus_um=r.focus_um + float(rng.normal(0, 20))) if r.run == 4 else r for r in made]
+    found = fit_axis(wild, is_eucentric=True)
+    assert sum(used for used, reading in zip(found.used, wild) if reading.run == 4) <= 4
+    assert found.off_um.value == pytest.approx(1.0, abs=3 * found.off_um.sigma)
+
+
 def test_the_course_of_the_fit_is_that_of_the_readings():
     found = fit_axis(readings(1.5, 4.0, 0.1), is_eucentric=True)
     for tilt in (-15.0, 15.0):
