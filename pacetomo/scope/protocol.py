@@ -105,7 +105,7 @@ class CtfFit(NamedTuple):
     `defocus_um` is the mean over all directions (underfocus negative), `astigmatism_um` the difference between the
     strongest and the weakest, not negative, `angle_deg` the direction of the first of the two against the image's X
     axis as the program gives it, `phase_deg` an additional phase shift (0 without a phase plate),
-    `resolution_angstrom` how far the fit reaches, `score` its correlation with the image.
+    `resolution_angstrom` how far the fit reaches, `score` its correlation with the image, `program` what made it.
     """
 
     defocus_um: float
@@ -114,6 +114,7 @@ class CtfFit(NamedTuple):
     phase_deg: float
     resolution_angstrom: float
     score: float
+    program: Optional[CtfProgram] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,6 +291,9 @@ class Microscope(Protocol):
     # images
     def record_exposure_s(self) -> float:
         """Exposure of Record images as set now."""
+
+    def focus_exposure_s(self) -> float:
+        """Exposure of each image of an autofocus."""
 
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         """Exposure of the images of a kind; None for the operator's own."""

@@ -11,7 +11,7 @@ from pacetomo.frames import XY
 from pacetomo.scope.desk import POLYGON, Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import SelectionSettings
-from pacetomo.selection.avoiding_session import kept_places
+from pacetomo.selection.avoiding import kept_places
 from pacetomo.selection.bench import Bench, Chosen
 from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.draft import Draft
@@ -75,7 +75,9 @@ def _without_what_to_avoid(
         return places
     kept = kept_places(navigator, desk.folder(), item, [on_stage(place) for place in places], wanted.avoid)
     left_out = len(places) - len(kept)
-    desk.tell(f"{left_out} of {len(places)} targets are left out by the brightness of the map ({wanted.avoid})")
+    desk.tell(
+        f"{left_out} of {len(places)} targets are left out by the brightness of the map ({wanted.avoid})"
+    )
     if not kept:
         raise TargetFileError(
             f"no target is left of {len(places)} when what is {wanted.avoid} in the map is avoided: choose another "
