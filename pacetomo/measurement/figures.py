@@ -36,6 +36,7 @@ def axis_figure(readings: Sequence[FocusReading], fit: AxisFit, before_um: float
     upper, lower = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": (3, 1.2)})
     places = sorted({reading.y_um for reading in readings})
     tilts = np.array([reading.tilt_deg for reading in readings])
+    used, relative, residuals = map(np.array, (fit.used, fit.relative_um, fit.residuals_um))
     course = np.linspace(tilts.min(), tilts.max(), 61)
     for number, y_um in enumerate(places):
         colour = cm.viridis(0.88 * number / max(len(places) - 1, 1))
@@ -43,10 +44,19 @@ def axis_figure(readings: Sequence[FocusReading], fit: AxisFit, before_um: float
         if y_um == 0:
             unmoved = [fit.expected_um(t, y_um, off_um=0.0) for t in course]
             upper.plot(course, unmoved, color=colour, lw=1.2, ls="--", label="axis where it was set")
-        _dots(upper, readings, fit.relative_um, fit, y_um, colour, f"{y_um:+g} µm" if y_um else "0 µm")
-        _dots(lower, readings, fit.residuals_um, fit, y_um, colour, None)
+        mine = np.array([reading.y_um == y_um for reading in readings])
+        label = f"{y_um:+g} µm" if y_um else "0 µm"
+        upper.plot(tilts[mine & used], relative[mine & used], "o", color=colour, ms=4, label=label)
+        lower.plot(tilts[mine & used], residuals[mine & used], "o", color=colour, ms=4)
+    for axes, values in ((upper, relative), (lower, residuals)):
+        # What is left out may lie far out: it is shown at the edge.
+        low, high = axes.get_ylim()
+        axes.plot(
+            tilts[~used], np.clip(values[~used], low, high), "x", color=_BAD, ms=8, mew=2, clip_on=False
+        )
+        axes.set_ylim(low, high)
     if not all(fit.used):
-        upper.plot([], [], "x", color=_BAD, ms=8, mew=2, label="left out")
+        upper.plot([], [], "x", color=_BAD, ms=8, mew=2, label="left out (at the edge: beyond it)")
     off = fit.off_um
     upper.set_title(
         f"tilt axis offset {before_um + off.value:.2f} ± {off.sigma:.2f} µm "
@@ -61,24 +71,6 @@ def axis_figure(readings: Sequence[FocusReading], fit: AxisFit, before_um: float
     figure.align_ylabels([upper, lower])
     figure.subplots_adjust(left=0.1, right=0.97, top=0.94, bottom=0.08, hspace=0.08)
     return figure
-
-
-def _dots(
-    axes: Any,
-    readings: Sequence[FocusReading],
-    values: Sequence[float],
-    fit: AxisFit,
-    y_um: float,
-    colour: Any,
-    label: str | None,
-) -> None:
-    """Draw what belongs to one place; what does not count is crossed out."""
-    good = [(r.tilt_deg, v) for r, v, used in zip(readings, values, fit.used) if r.y_um == y_um and used]
-    bad = [(r.tilt_deg, v) for r, v, used in zip(readings, values, fit.used) if r.y_um == y_um and not used]
-    if good:
-        axes.plot(*zip(*good), "o", color=colour, ms=4, label=label)
-    if bad:
-        axes.plot(*zip(*bad), "x", color=_BAD, ms=8, mew=2)
 
 
 def geometry_figure(names: Sequence[str], points: Sequence[HeightPoint], geometry: Geometry) -> Figure:
@@ -106,23 +98,27 @@ def geometry_figure(names: Sequence[str], points: Sequence[HeightPoint], geometr
         ha="left",
     )
     rows = np.arange(len(points))
-    right.barh(
-        rows, geometry.residuals_um, color=[_GREY if used else _BAD for used in geometry.used], height=0.6
-    )
-    right.set_yticks(rows, [_name(name, used) for name, used in zip(names, geometry.used)])
+    residuals, used = np.array(geometry.residuals_um), np.array(geometry.used)
+    reach = 1.15 * max(0.15, float(np.abs(residuals[used]).max()))
+    # What is left out may lie far out: it is cut at the edge, and its size stands with its name.
+    right.barh(rows, np.clip(residuals, -reach, reach), color=np.where(used, _GREY, _BAD), height=0.6)
+    labels = [
+        _name(name, None if counts else residual)
+        for name, counts, residual in zip(names, geometry.used, geometry.residuals_um)
+    ]
+    right.set_yticks(rows, labels)
     right.invert_yaxis()
     right.axvline(0, color=_GREY, lw=0.8)
-    reach = 1.15 * max(0.15, *(abs(residual) for residual in geometry.residuals_um))
     right.set_xlim(-reach, reach)
     right.set_xlabel("height off the fit (µm)")
     figure.subplots_adjust(left=0.08, right=0.97, top=0.9, bottom=0.12, wspace=0.55)
     return figure
 
 
-def _name(name: str, used: bool) -> str:
-    """Name of a point as matplotlib does not take it for a formula."""
+def _name(name: str, left_out_um: float | None = None) -> str:
+    """Name of a point as matplotlib does not take it for a formula; with what it is off by where it is left out."""
     text = name.replace("$", r"\$")
-    return text if used else f"{text} (left out)"
+    return text if left_out_um is None else f"{text}\nleft out: {left_out_um:+.2f} µm"
 
 
 def _height_map(
@@ -151,7 +147,7 @@ def _height_map(
     axes.scatter(xs[used], ys[used], c=heights[used], **dots, **shades)
     axes.plot(xs[~used], ys[~used], "x", color=_BAD, ms=10, mew=2.5, zorder=3)
     for name, at in zip(names, zip(xs, ys)):
-        axes.annotate(_name(name.split()[-1], True), at, (6, 5), textcoords="offset points", fontsize=9)
+        axes.annotate(_name(name.split()[-1]), at, (6, 5), textcoords="offset points", fontsize=9)
     axes.grid(False)
     axes.set_xlabel("x, along the tilt axis (µm)")
     axes.set_ylabel("y, across it (µm)")

@@ -147,7 +147,12 @@ def _measure(
     before_um = scope.tilt_axis_offset_um()
     if settings.eucentric:
         scope.show_progress("Finding the eucentric height")
-        scope.find_eucentric_height()
+        try:
+            scope.find_eucentric_height()
+        except ScopeError as err:
+            raise ScopeError(
+                f"{err}: go to a piece of sample with contrast, or find the height yourself and set eucentric to False"
+            ) from err
     places = places_of(settings.offset)
     scope.tell(
         f"Measuring the tilt axis offset (now {before_um:.2f} µm): autofocus at {len(places)} places at each of "

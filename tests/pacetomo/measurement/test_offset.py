@@ -25,6 +25,16 @@ def test_the_axis_is_found_where_the_stage_turns(tmp_path, stage, seed):
     assert abs(found.wanted_um - true_um) < 4 * found.fit.off_um.sigma
 
 
+@pytest.mark.parametrize(
+    ("stage", "seed"), [("krios", 2), ("krios", 4), ("cryoarm", 1), ("side-entry", 2), ("side-entry", 5)]
+)
+def test_the_axis_is_found_where_the_simulator_has_it(tmp_path, stage, seed):
+    world = make_world(stage, seed=seed)
+    found = Measuring(tmp_path, world).offset()
+    true_um = world.config.stage.tilt_axis_offset_um
+    assert found.wanted_um == pytest.approx(true_um, abs=LIMITS_UM[stage])
+
+
 @pytest.mark.parametrize(("axis_um", "set_um"), [(1.3, 1.22), (1.3, -2.0), (-0.85, 4.0)])
 def test_a_stage_without_motion_of_its_own_gives_the_axis_itself(tmp_path, axis_um, set_um):
     world = make_world(
