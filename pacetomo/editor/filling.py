@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
-from pacetomo.editor.adding import MOST_TARGETS, add_at
+from pacetomo.editor.adding import add_at
 from pacetomo.editor.edits import delete, make_track
 from pacetomo.editor.model import Document, EditError
-from pacetomo.editor.shapes import is_inside
 from pacetomo.frames import XY
-
-PACKINGS = ("hexagonal", "square")
-
-
-def places_inside(
-    corners_um: Sequence[XY], spacing_um: float, packing: str = "hexagonal", stretch: float = 1.0
-) -> list[XY]:
-    """Places on a regular grid inside a polygon, row by row from its middle out.
-
-    Parameters
-    ----------
-    corners_um : sequence of XY
-        Of the polygon, three or more.
-    spacing_um : float
-        Distance of neighbours along the tilt axis.
-    packing : str
-        "hexagonal" or "square".
-    stretch : float
-        How much farther apart they are across the tilt axis, so that beams do not overlap at high tilt either:
-        1/cos of the highest tilt for a level sample.
-
-    Raises
-    ------
-    EditError
-        When the polygon or the spacing makes no sense, or far too many places would fit.
-    """
-    if len(corners_um) < 3:
-        raise EditError("a polygon needs three corners")
-    if not spacing_um > 0 or not stretch >= 1 or packing not in PACKINGS:
-        raise EditError("a spacing above 0 µm is needed")
-    row_um = spacing_um * stretch * (math.sqrt(3) / 2 if packing == "hexagonal" else 1.0)
-    x, y = [c.x for c in corners_um], [c.y for c in corners_um]
-    middle = XY((min(x) + max(x)) / 2, (min(y) + max(y)) / 2)
-    columns = math.ceil((max(x) - min(x)) / spacing_um / 2) + 1
-    rows = math.ceil((max(y) - min(y)) / row_um / 2)
-    if columns * rows > MOST_TARGETS:
-        raise EditError(f"far more than {MOST_TARGETS} targets would fit: choose a wider spacing")
-    places = [
-        XY(
-            middle.x + (column + (0.5 if packing == "hexagonal" and row % 2 else 0.0)) * spacing_um,
-            middle.y + row * row_um,
-        )
-        for row in range(-rows, rows + 1)
-        for column in range(-columns, columns + 1)
-    ]
-    return [place for place in places if is_inside(place, corners_um)]
+from pacetomo.selection.polygon import filled_polygon
 
 
 def fill_polygon(
-    document: Document, corners_um: Sequence[XY], spacing_um: float, packing: str, stretch: float
+    document: Document, corners_um: Sequence[XY], spacing_um: float, max_tilt_deg: float, packing: str
 ) -> Document:
-    """Add a target at each place of a grid inside a polygon that is no nearer than that to one that is there.
+    """Add a target at each place of a packing inside a polygon, but for those too near to a target that is there.
 
-    Parameters and errors as `places_inside`.
+    Parameters
+    ----------
+    document : Document
+    corners_um : sequence of XY
+        Of the polygon, three or more.
+    spacing_um : float
+        Distance of neighbours along the tilt axis, as the beam's diameter.
+    max_tilt_deg : float
+        They are as much farther apart across the tilt axis as footprints are longer at this tilt.
+    packing : str
+        One of `pacetomo.selection.polygon.PACKINGS`.
+
+    Raises
+    ------
+    PlanError, EditError
+        When the polygon or the other values make no sense, or no target or far too many fit.
     """
-    places = places_inside(corners_um, spacing_um, packing, stretch)
-    if not places:
-        raise EditError("no target fits into the polygon: choose a narrower spacing or a larger polygon")
+    places = filled_polygon(corners_um, spacing_um, max_tilt_deg, packing)
     return add_at(document, places, clearance_um=0.95 * spacing_um)
 
 
@@ -145,14 +111,3 @@ def _free_paths(document: Document, count: int) -> list[Path]:
         document.path.with_name(f"{files.root}{letter}_tgts.txt") for letter in "bcdefghijklmnopqrstuvwxyz"
     ]
     return [path for path in paths if path.name.casefold() not in document.known.names][:count]
-
-
-def stretch_at(tilt_deg: float) -> float:
-    """How much farther apart across the tilt axis beams must be so as not to overlap up to a tilt.
-
-    >>> round(stretch_at(60.0), 6)
-    2.0
-    """
-    if not abs(tilt_deg) <= 80:
-        raise EditError("beams can be kept apart up to a tilt of 80°")
-    return 1.0 / math.cos(math.radians(tilt_deg))

@@ -20,7 +20,11 @@ from pacetomo.editor.viewing import View
 from pacetomo.frames import XY, Matrix2
 
 TILE_PX = 256
-"""Pixels of a tile along each side."""
+"""Pixels of a tile along each side, one of them at each edge a repetition of its neighbour's: without that, a screen
+that interpolates between pixels shows seams."""
+
+INNER_PX = TILE_PX - 2
+"""Pixels of a tile that no neighbour has."""
 
 Floats = NDArray[np.float32]
 
@@ -113,7 +117,7 @@ class TiledMap:
 
     def bounds(self, tile: Tile) -> tuple[XY, XY]:
         """Lower left and upper right corner of a tile (µm from the map's first corner)."""
-        side = TILE_PX * self.um_per_px * 2.0**tile.level
+        side = INNER_PX * self.um_per_px * 2.0**tile.level
         return XY(tile.column * side, tile.row * side), XY((tile.column + 1) * side, (tile.row + 1) * side)
 
     @cached_property
@@ -127,7 +131,7 @@ class TiledMap:
         """Tiles of a level that a view shows of the map, those in its middle first."""
         left, right, bottom, top = view.limits
         low_x, high_x, low_y, high_y = self._extent
-        side = TILE_PX * self.um_per_px * 2.0**level
+        side = INNER_PX * self.um_per_px * 2.0**level
         left, right = max(left - origin_um.x, low_x), min(right - origin_um.x, high_x)
         bottom, top = max(bottom - origin_um.y, low_y), min(top - origin_um.y, high_y)
         if left >= right or bottom >= top:
@@ -135,18 +139,31 @@ class TiledMap:
         columns = range(math.floor(left / side), math.ceil(right / side))
         rows = range(math.floor(bottom / side), math.ceil(top / side))
         tiles = [Tile(level, column, row) for column in columns for row in rows]
+        tiles = [tile for tile in tiles if self._touches(tile)]
         middle = view.centre_um.minus(origin_um).scaled(1 / side).minus(XY(0.5, 0.5))
         return sorted(tiles, key=lambda tile: XY(tile.column, tile.row).minus(middle).length)
 
-    def picture(self, tile: Tile, contrast: Contrast) -> Floats:
-        """Red, green, blue and opacity (0 to 1) of the pixels of a tile, upper row first; shape (side, side, 4)."""
+    def _touches(self, tile: Tile) -> bool:
+        """Whether a tile may show something of the map, which lies rotated in the rectangle around it."""
         low, high = self.bounds(tile)
-        step = (high.x - low.x) / TILE_PX
+        corners = [self._back.apply(XY(x, y)) for x in (low.x, high.x) for y in (low.y, high.y)]
+        rows, columns = self.pixels.shape
+        x, y = [corner.x for corner in corners], [corner.y for corner in corners]
+        return max(x) > 0 and min(x) < columns and max(y) > 0 and min(y) < rows
+
+    @cached_property
+    def _back(self) -> Matrix2:
+        return self.to_plot.inverse()
+
+    def picture(self, tile: Tile, contrast: Contrast) -> Floats:
+        """Red, green, blue and opacity (0 to 1) of a tile and a pixel around it, upper row first; shape (256, 256, 4)."""
+        low, high = self.bounds(tile)
+        step = (high.x - low.x) / INNER_PX
         source = self._levels[min(tile.level, len(self._levels) - 1)]
         shrunk = 2.0 ** min(tile.level, len(self._levels) - 1)
-        back = self.to_plot.inverse()
-        # Output row r, column c is the plot place (low.x + (c + 1/2) step, high.y - (r + 1/2) step).
-        first = back.apply(XY(low.x + step / 2, high.y - step / 2))
+        back = self._back
+        # Output row r, column c is the plot place (low.x + (c - 1/2) step, high.y - (r - 1/2) step).
+        first = back.apply(XY(low.x - step / 2, high.y + step / 2))
         along, down = back.apply(XY(step, 0.0)), back.apply(XY(0.0, -step))
         matrix = np.array([[down.y, along.y], [down.x, along.x]]) / shrunk
         offset = np.array([first.y, first.x]) / shrunk - 0.5

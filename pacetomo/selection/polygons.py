@@ -11,10 +11,10 @@ from pacetomo.frames import XY
 from pacetomo.scope.desk import POLYGON, Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import SelectionSettings
-from pacetomo.selection.avoiding_session import kept_places
+from pacetomo.selection.avoiding import kept_places
 from pacetomo.selection.bench import Bench, Chosen
-from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.draft import Draft
+from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.person import Person, Verdict
 from pacetomo.selection.polygon import filled_polygon
 from pacetomo.selection.splitting import split_places
@@ -26,7 +26,7 @@ class Filling(NamedTuple):
     areas: tuple[tuple[XY, ...], ...]
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """Targets of all areas."""
         return sum(map(len, self.areas))
 
@@ -75,7 +75,9 @@ def _without_what_to_avoid(
         return places
     kept = kept_places(navigator, desk.folder(), item, [on_stage(place) for place in places], wanted.avoid)
     left_out = len(places) - len(kept)
-    desk.tell(f"{left_out} of {len(places)} targets are left out by the brightness of the map ({wanted.avoid})")
+    desk.tell(
+        f"{left_out} of {len(places)} targets are left out by the brightness of the map ({wanted.avoid})"
+    )
     if not kept:
         raise TargetFileError(
             f"no target is left of {len(places)} when what is {wanted.avoid} in the map is avoided: choose another "
@@ -94,7 +96,7 @@ def fill(
     desk = bench.desk
     filling = plan_filling(desk, bench, wanted)
     areas = len(filling.areas)
-    text = f"{filling.count} targets in {areas} {'area' if areas == 1 else 'areas'}"
+    text = f"{filling.total} targets in {areas} {'area' if areas == 1 else 'areas'}"
     if not person.agrees(f"The polygon holds {text}. Take View and Preview of each area's tracking target?"):
         return []
     drafts = []

@@ -17,6 +17,9 @@ from pacetomo.editor.viewing import Orientation, View
 from pacetomo.editor.window.theme import Tag, line_theme, marker_theme, shade_theme
 from pacetomo.frames import XY
 
+_TINT = (205, 205, 205, 255)
+"""White of a map: white lines and texts can still be seen on it."""
+
 
 class Label(NamedTuple):
     """A text in the plot, its upper left corner so many pixels right of and below a place (µm, plot plane)."""
@@ -52,10 +55,24 @@ class Canvas:
         self._scale = _Texts(dpg.add_draw_layer(parent=self.plot))
         self._labels: Sequence[Label] = ()
 
-    def add_picture(self, texture: Tag, low_um: XY, high_um: XY, below_others: bool) -> Tag:
-        """Show a picture behind everything, in the lower or upper of two layers; its corners in the plot plane."""
+    def add_picture(
+        self, texture: Tag, low_um: XY, high_um: XY, below_others: bool, edge: float = 0.0
+    ) -> Tag:
+        """Show a picture behind everything, in the lower or upper of two layers; its corners in the plot plane.
+
+        `edge` is the share of its width that lies beyond them at each side.
+        """
         before = self._above_coarse if below_others else self._above_pictures
-        series: Tag = dpg.add_image_series(texture, low_um, high_um, parent=self._y, before=before)
+        series: Tag = dpg.add_image_series(
+            texture,
+            low_um,
+            high_um,
+            parent=self._y,
+            before=before,
+            tint_color=_TINT,
+            uv_min=(edge, edge),
+            uv_max=(1.0 - edge, 1.0 - edge),
+        )
         return series
 
     # --- series; later ones are drawn over earlier ones

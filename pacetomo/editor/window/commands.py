@@ -19,6 +19,7 @@ from pacetomo.editor.window.mouse import Mode
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.number_text import format_float, parse_float
 from pacetomo.pattern import Lattice
+from pacetomo.selection.polygon import PACKINGS
 from pacetomo.targets import AREAS
 
 if TYPE_CHECKING:
@@ -277,10 +278,9 @@ class Commands:
 
         def accept(values: dict[str, str]) -> None:
             spacing, tilt = _number(values["spacing"], "spacing"), _number(values["tilt"], "tilt")
-            stretch = filling.stretch_at(tilt)
+            packing = values["packing"]
             self._edit_from_form(
-                "Fill polygon",
-                lambda doc: filling.fill_polygon(doc, corners, spacing, values["packing"], stretch),
+                "Fill polygon", lambda doc: filling.fill_polygon(doc, corners, spacing, tilt, packing)
             )
 
         beam = format_float(round(drawing.beam_um(document), 3))
@@ -294,7 +294,7 @@ class Commands:
                 "0",
                 f"Stretched across the tilt axis by 1/cos; the plan tilts to {steepest:g}°",
             ),
-            Field("packing", "Packing", filling.PACKINGS[0], "", filling.PACKINGS),
+            Field("packing", "Packing", PACKINGS[0], "", PACKINGS),
         ]
         self.window.dialogs.form(
             "Fill polygon", fields, accept, f"A polygon of {len(corners)} corners.", "Fill"

@@ -43,15 +43,15 @@ _HELP = {
 }
 _WIDTHS_EM = {
     "number": 2.7,
-    "SSX": 3.7,
-    "SSY": 3.7,
-    "score": 3.3,
-    "defocus": 4.4,
+    "SSX": 3.6,
+    "SSY": 3.6,
+    "score": 2.9,
+    "defocus": 4.2,
     "area": 2.6,
     "skip": 2.3,
     "state": 6.5,
 }
-_LONGEST_NAME = 22
+_LONGEST_NAME, _LONGEST_WITH_SCORES = 17, 12
 
 
 @dataclass(eq=False)
@@ -76,6 +76,7 @@ class ListPanel:
     held: Held
     _lines: list[_Line] = field(default_factory=list)
     _rows: list[Row] = field(default_factory=list)
+    _has_scores: bool = True
 
     def build(self, parent: Tag, height: int) -> None:
         """Make the filter line and the table; `height` is negative, as much as is to be left below."""
@@ -127,6 +128,12 @@ class ListPanel:
         document = self.desk.document
         while len(self._lines) < len(self._rows):
             self._lines.append(self._made(len(self._lines)))
+        has_scores = any(target.score is not None for target in document.targets.targets)
+        if has_scores is not self._has_scores:
+            self._has_scores = has_scores
+            dpg.configure_item(self._columns["score"], enabled=has_scores)
+            for line in self._lines:
+                line.shown = None
         for place, line in enumerate(self._lines):
             row = self._rows[place] if place < len(self._rows) else None
             self._write(line, row, row is not None and row.number in document.selected)
@@ -134,8 +141,6 @@ class ListPanel:
         shown = "" if len(self._rows) == total else f"{len(self._rows)} of "
         left_out = f", {skipped} skipped" if skipped else ""
         dpg.set_value(self._count, f"{shown}{total} targets{left_out}, {len(document.selected)} selected")
-        has_scores = any(target.score is not None for target in document.targets.targets)
-        dpg.configure_item(self._columns["score"], enabled=has_scores)
 
     def _made(self, place: int) -> _Line:
         """A row with empty cells."""
@@ -181,7 +186,10 @@ class ListPanel:
 
     def _text(self, row: Row, column: str) -> str:
         if column == "files":
-            return cut(row.series, _LONGEST_NAME)
+            return cut(
+                row.series.rpartition(".")[0] or row.series,
+                _LONGEST_WITH_SCORES if self._has_scores else _LONGEST_NAME,
+            )
         if column == "skip":
             return "✕" if row.skip else ""
         if column == "state":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Optional
@@ -17,7 +18,7 @@ from pacetomo.errors import PaceError
 from pacetomo.frames import ORIGIN, XY
 
 _MOST_TILES = 160
-_PER_FRAME = 2
+_UPLOAD_S = 0.015
 
 
 @dataclass(eq=False)
@@ -106,14 +107,15 @@ class MapLayer:
         coarse = self.tiled.tiles_in(view, self.origin_um, self.tiled.coarsest)
         fine = self.tiled.tiles_in(view, self.origin_um, self.tiled.level_for(view.um_per_px))
         self._wanted = list(dict.fromkeys([*coarse, *fine]))
-        for _ in range(min(_PER_FRAME, len(self._ready))):
+        end_s = time.perf_counter() + _UPLOAD_S
+        while self._ready and time.perf_counter() < end_s:
             self._put(*self._ready.popleft())
         self._forget_old()
         self._hide_covered()
         waiting = {tile for _, tile, contrast, _ in self._ready if contrast == self.contrast}
         missing = [tile for tile in self._wanted if not self._is_up_to_date(tile) and tile not in waiting]
         if missing and self._work is None:
-            self._start(missing[:8])
+            self._start(missing)
         return bool(missing or self._ready)
 
     @property
@@ -126,26 +128,24 @@ class MapLayer:
         return shown is not None and shown.contrast == self.contrast
 
     def _start(self, tiles: list[Tile]) -> None:
+        """Have tiles made in a thread; each is ready as soon as it is made."""
         tiled, contrast = self.tiled, self.contrast
         assert tiled is not None
 
-        def make(work: Work) -> list[tuple[Tile, Floats]]:
-            made: list[tuple[Tile, Floats]] = []
+        def make(work: Work) -> None:
             for tile in tiles:
-                if work.is_cancelled:
-                    break
-                made.append((tile, tiled.picture(tile, contrast)))
-            return made
+                if work.is_cancelled or contrast != self.contrast or tile not in self._wanted:
+                    continue
+                self._ready.append((tiled, tile, contrast, tiled.picture(tile, contrast)))
 
-        def take(made: list[tuple[Tile, Floats]]) -> None:
+        def done(_result: None) -> None:
             self._work = None
-            self._ready.extend((tiled, tile, contrast, picture) for tile, picture in made)
 
         def fail(error: PaceError) -> None:
             self._work = None
             raise error
 
-        self._work = self.workers.start("", make, take, fail, lane="tiles")
+        self._work = self.workers.start("", make, done, fail, lane="tiles")
 
     def _put(self, tiled: TiledMap, tile: Tile, contrast: Contrast, picture: Floats) -> None:
         """Show a tile, in place of an older picture of it."""
@@ -159,7 +159,9 @@ class MapLayer:
         side = picture.shape[0]
         texture = dpg.add_static_texture(side, side, picture.ravel(), parent=self._registry)
         low, high = self._bounds(tile)
-        series = self.canvas.add_picture(texture, low, high, below_others=tile.level == tiled.coarsest)
+        series = self.canvas.add_picture(
+            texture, low, high, below_others=tile.level == tiled.coarsest, edge=1 / side
+        )
         self._tiles[tile] = _Shown(texture, series, contrast)
 
     def _hide_covered(self) -> None:

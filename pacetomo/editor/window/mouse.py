@@ -208,7 +208,11 @@ class Mouse:
             else:
                 self.desk.select([hit.target])
         elif hit.point is not None:
-            points = document.selected_points ^ {hit.point} if self.held.is_held("Ctrl") else frozenset({hit.point})
+            points = (
+                document.selected_points ^ {hit.point}
+                if self.held.is_held("Ctrl")
+                else frozenset({hit.point})
+            )
             self.desk.select(document.selected if self.held.is_held("Ctrl") else (), points)
 
     def close_polygon(self) -> None:

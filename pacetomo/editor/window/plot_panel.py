@@ -85,6 +85,7 @@ class PlotPanel:
         canvas.add_lines("axis", looks.AXIS, weight)
         canvas.add_lines("limit", looks.LIMIT, weight * 1.2)
         canvas.add_lines("beam outlines", looks.faded(looks.YELLOW, 170), weight * 0.8)
+        canvas.add_shade("skipped", (0, 0, 0, 110))
         for state, look in LOOKS.items():
             canvas.add_shade(f"field {state.name}", looks.faded(look.colour, looks.FIELD_ALPHA))
             canvas.add_lines(f"outline {state.name}", look.colour, weight)
@@ -92,6 +93,7 @@ class PlotPanel:
             colour = looks.GREY if step == _SCORE_STEPS else looks.scale_colour(step / (_SCORE_STEPS - 1))
             canvas.add_shade(f"score {step}", looks.faded(colour, 150))
             canvas.add_lines(f"score outline {step}", colour, weight)
+        canvas.add_lines("selection edge", (0, 0, 0, 200), weight * 3.4)
         canvas.add_lines("selection", looks.SELECTION, weight * 1.8)
         for state, look in LOOKS.items():
             canvas.add_markers(f"marker {state.name}", look, canvas.text_px * 0.36)
@@ -165,7 +167,9 @@ class PlotPanel:
         for state in LOOKS:
             is_skipped = state is State.SKIPPED
             self.canvas.draw_lines(f"outline {state.name}", self._outlines(by_state[state], is_skipped))
-            self.canvas.draw_shade(f"field {state.name}", self._shades([] if is_skipped else by_state[state]))
+            # Skipped fields are darkened, which keeps their dashes visible on a bright map.
+            layer = "skipped" if is_skipped else f"field {state.name}"
+            self.canvas.draw_shade(layer, self._shades(by_state[state]))
         for step in range(_SCORE_STEPS + 1):
             self.canvas.draw_lines(f"score outline {step}", self._outlines(by_score[step]))
             self.canvas.draw_shade(f"score {step}", self._shades(by_score[step]))
@@ -173,7 +177,9 @@ class PlotPanel:
     def _draw_selection(self) -> None:
         document = self.desk.document
         chosen = [row for row in self._rows if row.number in document.selected]
-        self.canvas.draw_lines("selection", self._outlines(chosen))
+        outlines = self._outlines(chosen)
+        self.canvas.draw_lines("selection edge", outlines)
+        self.canvas.draw_lines("selection", outlines)
         points = [document.point_places_um[place] for place in sorted(document.selected_points)]
         self.canvas.draw_markers("selected points", self._plot(points))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pacetomo.editor.window.window import EditorWindow
 
 PANELS = ("targets", "settings", "plan", "run")
-_PANEL_EM = 39.0
+_PANEL_EM = 39.5
 _BAR_STEPS = 40
 _MENUS = ("File", "Edit", "Targets", "View", "Microscope", "Help")
 _BUTTONS = (

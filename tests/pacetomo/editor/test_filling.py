@@ -7,13 +7,12 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pacetomo.editor import filling
 from pacetomo.editor.model import Document, EditError
-from pacetomo.editor.shapes import is_inside
+from pacetomo.errors import PaceError
 from pacetomo.frames import ORIGIN, XY
+from pacetomo.selection.polygon import PACKINGS
 from pacetomo.targets import Target, TargetSet
 
 BOX = (XY(-6, -4), XY(6, -4), XY(6, 4), XY(-6, 4))
@@ -27,27 +26,23 @@ def document(places: list[XY]) -> Document:
     return Document(Path("a_tgts.txt"), TargetSet(targets))
 
 
-@given(st.floats(0.6, 3.0), st.sampled_from(filling.PACKINGS), st.floats(1.0, 3.0))
-def test_places_lie_inside_and_no_two_beams_touch_when_the_sample_is_tilted(
-    spacing: float, packing: str, stretch: float
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("tilt_deg", [0.0, 60.0])
+def test_new_targets_lie_inside_and_their_beams_do_not_touch_up_to_the_tilt(
+    packing: str, tilt_deg: float
 ) -> None:
-    places = filling.places_inside(BOX, spacing, packing, stretch)
-    assert all(is_inside(place, BOX) for place in places)
+    after = filling.fill_polygon(document([XY(20.0, 20.0)]), BOX, 1.3, tilt_deg, packing)
+    places = [after.places_um[number] for number in after.numbers[1:]]
+    assert len(places) > 15
+    assert all(abs(place.x) <= 6.01 and abs(place.y) <= 4.01 for place in places)
     for one, other in itertools.combinations(places, 2):
         step = one.minus(other)
-        assert math.hypot(step.x, step.y / stretch) > 0.999 * spacing
-
-
-def test_hexagonal_packing_fits_more_in() -> None:
-    square = filling.places_inside(BOX, 0.7, "square")
-    hexagonal = filling.places_inside(BOX, 0.7, "hexagonal")
-    assert len(hexagonal) > 1.1 * len(square)
-    assert len(square) > 0.85 * 12 * 8 / 0.49
+        assert math.hypot(step.x, step.y * math.cos(math.radians(tilt_deg))) > 0.999 * 1.3
 
 
 def test_a_filled_polygon_leaves_targets_that_are_there_alone() -> None:
     before = document([ORIGIN, XY(3.0, 0.1)])
-    after = filling.fill_polygon(before, BOX, 1.5, "square", 1.0)
+    after = filling.fill_polygon(before, BOX, 1.5, 0.0, "square")
     assert after.targets.targets[:2] == before.targets.targets
     new = [after.places_um[number] for number in after.numbers[2:]]
     assert len(new) > 20
@@ -56,8 +51,8 @@ def test_a_filled_polygon_leaves_targets_that_are_there_alone() -> None:
 
 @pytest.mark.parametrize(("spacing", "corners"), [(0.0, BOX), (1e-4, BOX), (1.0, BOX[:2])])
 def test_what_makes_no_sense_is_refused(spacing: float, corners: tuple[XY, ...]) -> None:
-    with pytest.raises(EditError):
-        filling.places_inside(corners, spacing)
+    with pytest.raises(PaceError):
+        filling.fill_polygon(document([ORIGIN]), corners, spacing, 0.0, "square")
 
 
 def test_splitting_parts_all_targets_so_that_each_reaches_its_tracking_target() -> None:

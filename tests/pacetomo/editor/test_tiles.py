@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pacetomo.editor.tiles import TILE_PX, Contrast, Tile, TiledMap
+from pacetomo.editor.tiles import INNER_PX, Contrast, Tile, TiledMap
 from pacetomo.editor.viewing import View
 from pacetomo.frames import ORIGIN, XY
 
@@ -43,11 +43,18 @@ def test_a_spot_is_shown_where_it_lies_on_the_specimen(turn_deg: float, mirror: 
         weights = picture[..., 0] * picture[..., 3]
         if weights.sum() > 1:
             low, high = tiled.bounds(tile)
-            rows, columns = np.nonzero(weights > 0.5)
-            step = (high.x - low.x) / TILE_PX
+            rows, columns = np.nonzero(weights[1:-1, 1:-1] > 0.5)
+            step = (high.x - low.x) / INNER_PX
             found += [XY(low.x + (c + 0.5) * step, high.y - (r + 0.5) * step) for r, c in zip(rows, columns)]
     middle = XY(sum(p.x for p in found) / len(found), sum(p.y for p in found) / len(found))
     assert middle.minus(where).length < 0.75 * um_per_px * 2**level
+
+
+def test_neighbouring_tiles_repeat_each_others_edges() -> None:
+    rng = np.random.default_rng(3)
+    tiled = TiledMap.of(rng.random((SIZE, SIZE), dtype=np.float32), corners(0.02, 20.0))
+    left, right = (tiled.picture(Tile(0, column, -1), Contrast(0.0, 1.0)) for column in (0, 1))
+    assert np.allclose(left[:, -2:], right[:, :2], atol=1e-4)
 
 
 def test_around_the_map_nothing_is_drawn() -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from editor_map_files import write_map
+from editor_windows import ROOT, Window, pixels_of, require_screen, screen, window
 
 import pacetomo
 from pacetomo.files.target_file import format_targets, read_targets
 from pacetomo.targets import TargetSet
-
-sys.path.append(str(Path(__file__).resolve().parent))
-from windows import ROOT, Window, require_screen, screen, window
 
 EXAMPLES = Path(pacetomo.__file__).parent / "examples"
 
@@ -50,11 +49,14 @@ def saved(opened: Window, path: Path) -> TargetSet:
 
 
 def is_no_blank(picture: Path) -> bool:
-    """Whether an X window dump shows more than a few colours."""
-    data = picture.read_bytes()
-    header_size, colours = struct.unpack(">I", data[:4])[0], struct.unpack(">I", data[76:80])[0]
-    pixels = data[header_size + 12 * colours :]
-    return len({pixels[i : i + 4] for i in range(0, len(pixels) - 4, 4 * 97)}) > 10
+    """Whether a picture shows more than a few colours."""
+    return len(np.unique(pixels_of(picture)[::7, ::7].reshape(-1, 3), axis=0)) > 10
+
+
+def brightness(picture: Path, pixel: list[float]) -> float:
+    """Mean of a few pixels beside the middle of a place, where no sign is drawn."""
+    x, y = round(pixel[0]), round(pixel[1])
+    return float(pixels_of(picture)[y + 9 : y + 12, x + 6 : x + 9].mean())
 
 
 def test_mouse_and_keys_edit_the_lamella_and_the_file_says_so(display: str, tmp_path: Path) -> None:
@@ -278,6 +280,38 @@ def test_a_hundred_targets_with_long_names_on_a_large_screen(large_display: str,
         w.key("ctrl+z")
         assert len(saved(w, path).targets) == 100
     assert is_no_blank(tmp_path / "scores.xwd")
+
+
+def test_a_map_of_the_navigator_lies_under_the_targets_whichever_way_round_they_are_shown(
+    display: str, tmp_path: Path
+) -> None:
+    path = area_in(tmp_path, "holey")
+    targets = read_targets(path).targets
+    holes = [target.stage_um for target in targets if target.stage_um is not None and target.number != 6]
+    write_map(tmp_path, holes, 22.0, radius_um=0.9)
+    with window(display, path) as w:
+        w.key("ctrl+m")
+        assert any("7-A" in text for text in w.until(lambda state: state["dialog"])["said"])
+        w.key("Return")
+        w.until(lambda state: state["map"] and state["tiles"] and state["map_complete"])
+        for place, keys in enumerate(([], ["x"], ["h"], ["x", "v"])):
+            w.key(*keys)
+            w.until(lambda state: state["map_complete"])
+            picture = w.picture(tmp_path / f"map{place}.xwd")
+            at = w.state["pixels"]
+            on_holes = [brightness(picture, at[str(number)]) for number in (1, 2, 7, 10, 14, 19)]
+            on_carbon = [brightness(picture, at["6"])]  # the one hole that the map lacks
+            assert min(on_holes) > 1.5 * max(on_carbon)
+        before = brightness(picture, at["6"])
+        w.key("shift+period", "shift+period")
+        w.until(lambda state: state["map_complete"])
+        assert brightness(w.picture(tmp_path / "bright.xwd"), at["6"]) > before + 10
+        w.click(at["7"])
+        w.key("t")
+        w.until(lambda state: state["map_complete"])
+        at = w.state["pixels"]
+        picture = w.picture(tmp_path / "track.xwd")
+        assert brightness(picture, at["2"]) > 1.3 * brightness(picture, at["7"])  # 7 is now what was 6
 
 
 def refused(arguments: list[str], folder: Path, **environment: str) -> str:

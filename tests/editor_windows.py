@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -13,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 _PATIENCE_S = 60.0
 
 
@@ -62,7 +65,7 @@ class Window:
         self.process = subprocess.Popen(
             [
                 sys.executable,
-                str(Path(__file__).with_name("window_process.py")),
+                str(Path(__file__).with_name("editor_window_process.py")),
                 str(path),
                 *map(str, size),
                 "microscope" if microscope else "none",
@@ -171,3 +174,13 @@ def window(
         yield opened
     finally:
         opened.close()
+
+
+def pixels_of(picture: Path) -> NDArray[np.uint8]:
+    """Red, green and blue of an X window dump; shape (rows, columns, 3)."""
+    data = picture.read_bytes()
+    words = struct.unpack(">25I", data[:100])
+    header_size, columns, rows, line_bytes, colours = words[0], words[4], words[5], words[12], words[19]
+    start = header_size + 12 * colours
+    lines = np.frombuffer(data, np.uint8, rows * line_bytes, start).reshape(rows, line_bytes)
+    return lines[:, : 4 * columns].reshape(rows, columns, 4)[..., 2::-1]

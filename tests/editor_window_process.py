@@ -71,6 +71,7 @@ def answer(window: Any, wanted: dict[str, Any], longest_s: float) -> dict[str, A
         "rows": [row.number for row in window.list._rows],
         "map": window.maps.image is not None,
         "tiles": 0 if window.maps.layer is None else len(window.maps.layer._tiles),
+        "map_complete": window.maps.layer is not None and window.maps.layer.is_complete,
         "states": {number: state.name for number, state in desk.states.items()},
         "working": [work.title for work in window.workers.running],
         "current_setting": window.settings._current,
@@ -100,7 +101,7 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
     side = None
     if microscope != "none":
-        from fake_side import FakeSide
+        from editor_fake_side import FakeSide
 
         side = FakeSide(Path(path).parent)
     asked: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -127,5 +128,4 @@ def main(path: str, width: str, height: str, microscope: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     main(*sys.argv[1:])
