@@ -50,6 +50,39 @@ class Overlap(NamedTuple):
     dose_e_per_a2: float
 
 
+class Reach:
+    """What a beam exposes of images around it.
+
+    Parameters
+    ----------
+    beam_um : float
+        Diameter of the beam.
+    field : Field
+        What is recorded of each target.
+    """
+
+    def __init__(self, beam_um: float, field: Field) -> None:
+        self._beam_um = beam_um
+        self._field = field
+        self._reach_um = beam_um / 2 + math.hypot(*field.size_um) / 2
+
+    def shares(self, beam_at_um: XY, places_um: Mapping[int, XY]) -> dict[int, float]:
+        """Share of each image (by its number) that a beam at a place exposes; those it does not reach are missing.
+
+        All places are as seen along the beam, from one origin (µm).
+
+        >>> Reach(2.0, Field(XY(1.0, 1.0))).shares(XY(0.0, 0.0), {1: XY(0.0, 0.0), 2: XY(9.0, 0.0)})
+        {1: 1.0}
+        """
+        found = {}
+        for number, place in places_um.items():
+            apart = beam_at_um.minus(place)
+            share = exposed_share(apart, self._beam_um, self._field) if apart.length < self._reach_um else 0.0
+            if share > 0:
+                found[number] = share
+        return found
+
+
 def find_overlaps(
     places_um: Mapping[int, XY],
     plane: SamplePlane,
