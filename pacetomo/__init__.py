@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "acquire_here"]
+__all__ = ["__version__", "acquire_here", "targets_from_montage_here"]
 
 
 def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
@@ -14,3 +14,10 @@ def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
     from pacetomo.acquire import acquire_here as acquire
 
     acquire(settings_file, **settings)
+
+
+def targets_from_montage_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Make targets of points on a map; see `pacetomo.selection.virtual_maps.targets_from_montage_here`."""
+    from pacetomo.selection.virtual_maps import targets_from_montage_here as make_targets
+
+    make_targets(settings_file, **settings)
