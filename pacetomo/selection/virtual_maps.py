@@ -8,6 +8,7 @@ dummy instance not even that.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, writ
 from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
 from pacetomo.selection.virtual_maps_image import MapImage, Spot, read_map_image
 from pacetomo.selection.virtual_maps_optics import kinds_of
+from pacetomo.selection.virtual_maps_overlaps import aligned
 from pacetomo.settings import SettingValue
 from pacetomo.targets import Target, TargetSet
 
@@ -102,6 +104,7 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
     chosen = _tracking_first(desk, chosen, asks, first)
     files = _area(desk, source.item, wanted.prefix, asks)
     kinds = kinds_of(desk, navigator, nav_path.parent, source, wanted)
+    source = aligned(source, _seen_pieces(source, chosen, kinds))
     targets = _targets(desk, source, chosen, files, kinds, wanted.imageShiftLimit)
     with _nothing_half_written() as written:
         items = _write_maps(desk, source, chosen, files, kinds, written)
@@ -137,6 +140,17 @@ def _on_the_map(desk: Desk, source: MapImage, group: Sequence[NavItem]) -> list[
         raise NavigatorError(
             f"no point of the group of item {group[0].label} lies on map {source.item.label}"
         )
+    return found
+
+
+def _seen_pieces(source: MapImage, chosen: Sequence[Chosen], kinds: Sequence[Kind]) -> set[int]:
+    """Pieces that some of the images to be cut may show."""
+    found: set[int] = set()
+    for one in chosen:
+        centre = source.placed(one.spot)
+        for kind in kinds:
+            diagonal_um = kind.optics.pixel_um * math.hypot(kind.optics.columns, kind.optics.rows)
+            found.update(source.pieces_near(centre, 0.5 * diagonal_um / source.pixel_um))
     return found
 
 

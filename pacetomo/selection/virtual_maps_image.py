@@ -132,6 +132,16 @@ class MapImage:
         """Where a spot lies in the montage as the overlaps say."""
         return self.pieces[spot.piece].placed.plus(spot.local)
 
+    def pieces_near(self, place: XY, radius: float) -> list[int]:
+        """Pieces that reach within a distance of a place of the montage."""
+        found = []
+        for index, piece in enumerate(self.pieces):
+            x, y = place.minus(piece.placed)
+            outside = max(-x, x - self.header.columns), max(-y, y - self.header.rows)
+            if max(outside) < radius:
+                found.append(index)
+        return found
+
     def window(self, piece: int, columns: range, rows: range) -> NDArray[Any]:
         """Pixels of a part of a piece; row 0 is the lowest."""
         whole = read_rows(self.path, self.header, self.pieces[piece].section, rows)
