@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "acquire_here", "targets_from_montage_here"]
+__all__ = ["__version__", "acquire_here", "select_targets_here", "targets_from_montage_here"]
 
 
 def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
@@ -14,6 +14,13 @@ def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
     from pacetomo.acquire import acquire_here as acquire
 
     acquire(settings_file, **settings)
+
+
+def select_targets_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Choose the targets of an area; see `pacetomo.selection.session.select_targets_here`."""
+    from pacetomo.selection.session import select_targets_here as select
+
+    select(settings_file, **settings)
 
 
 def targets_from_montage_here(settings_file: str | None = None, **settings: Any) -> None:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from pacetomo.frames import XY, Matrix2
 from pacetomo.geometry import SamplePlane
 
-GRID = 33
-"""Points of an image along each side; the area is right to about one in GRID."""
+Floats = NDArray[np.float64]
+
+COLUMNS = 64
+"""Strips of an image in which the beam's chord is taken; shares are right to about one in a thousand."""
 
 
 class Field(NamedTuple):
@@ -77,23 +79,24 @@ def find_overlaps(
     """
     reach_um = beam_um / 2 + math.hypot(*field.size_um) / 2
     numbers = list(places_um)
-    shares: dict[tuple[int, int], list[tuple[float, float, float]]] = {}
+    dose_sum = np.zeros((len(numbers), len(numbers)))
+    largest, largest_deg = np.zeros_like(dose_sum), np.zeros_like(dose_sum)
     for tilt_deg, dose in doses_by_tilt:
         seen = np.array([plane.seen(places_um[number], tilt_deg) for number in numbers])
         apart = seen[None, :, :] - seen[:, None, :]  # from the target in a row to the neighbour in a column
         near = np.hypot(apart[..., 0], apart[..., 1]) < reach_um
         np.fill_diagonal(near, False)
-        for row, column in zip(*np.nonzero(near)):
-            share = exposed_share(XY(*apart[row, column]), beam_um, field)
-            if share > 0:
-                pair = (numbers[int(row)], numbers[int(column)])
-                shares.setdefault(pair, []).append((share, tilt_deg, share * dose))
+        shares = np.zeros_like(dose_sum)
+        shares[near] = exposed_shares(apart[near], beam_um, field)
+        dose_sum += shares * dose
+        more = (shares > largest) | ((shares == largest) & (tilt_deg > largest_deg))
+        largest[more], largest_deg[more] = shares[more], tilt_deg
     field_um2 = field.size_um.x * field.size_um.y
     found = []
-    for (target, by), seen_shares in shares.items():
-        share, tilt_deg, _ = max(seen_shares)
-        dose = sum(added for _, _, added in seen_shares)
-        found.append(Overlap(target, by, share, share * field_um2, tilt_deg, dose))
+    for row, column in zip(*np.nonzero(largest)):
+        share = float(largest[row, column])
+        tilt_deg, dose = float(largest_deg[row, column]), float(dose_sum[row, column])
+        found.append(Overlap(numbers[row], numbers[column], share, share * field_um2, tilt_deg, dose))
     return sorted(found, key=lambda overlap: -overlap.dose_e_per_a2)
 
 
@@ -105,19 +108,32 @@ def exposed_share(beam_at_um: XY, beam_um: float, field: Field) -> float:
     >>> exposed_share(XY(9.0, 0.0), 2.0, Field(XY(1.0, 1.0)))
     0.0
     """
-    points = _grid_um(field)
-    inside = np.hypot(points[:, 0] - beam_at_um.x, points[:, 1] - beam_at_um.y) <= beam_um / 2
-    return float(np.mean(inside))
+    return float(exposed_shares(np.array([beam_at_um]), beam_um, field)[0])
 
 
-def _grid_um(field: Field) -> NDArray[np.float64]:
-    """Points evenly over an image, in the specimen frame from its centre; shape (points, 2)."""
-    steps = (np.arange(GRID) + 0.5) / GRID - 0.5
-    x, y = np.meshgrid(steps * field.size_um.x, steps * field.size_um.y)
-    angle = math.radians(field.rotation_deg)
-    return np.column_stack(
-        (
-            (x * math.cos(angle) - y * math.sin(angle)).ravel(),
-            (x * math.sin(angle) + y * math.cos(angle)).ravel(),
-        )
-    )
+def exposed_shares(beams_at_um: Floats, beam_um: float, field: Field) -> Floats:
+    """Share of an image's area that each of several beams exposes.
+
+    Parameters
+    ----------
+    beams_at_um : ndarray, shape (beams, 2)
+        Centres from that of the image, in the specimen frame.
+    beam_um : float
+        Diameter of each.
+    field : Field
+        What is recorded.
+
+    Returns
+    -------
+    ndarray, shape (beams,)
+        The image is cut into strips; of each strip the part between the ends of the beam's chord is exposed.
+    """
+    axes = field.axes.inverse()
+    beams = beams_at_um @ np.array([[axes.xpx, axes.ypx], [axes.xpy, axes.ypy]])
+    steps = (np.arange(COLUMNS) + 0.5) / COLUMNS - 0.5
+    aside = steps[None, :] * field.size_um.x - beams[:, :1]
+    half_chord = np.sqrt(np.maximum((beam_um / 2) ** 2 - aside**2, 0.0))
+    edge = field.size_um.y / 2
+    top = np.clip(beams[:, 1:] + half_chord, -edge, edge)
+    bottom = np.clip(beams[:, 1:] - half_chord, -edge, edge)
+    return np.asarray((top - bottom).mean(axis=1) / field.size_um.y, dtype=float)

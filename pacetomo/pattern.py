@@ -136,16 +136,16 @@ def filled(targets: TargetSet) -> TargetSet:
     side = range(-int(size), int(size) + 1)
     indices = [index for index in itertools.product(side, side) if index != (0, 0)]
     new = tuple(
-        Target(number, _numbered(first.series, number), shift_um=origin.plus(lattice.at(index)))
+        Target(number, numbered_series(first.series, number), shift_um=origin.plus(lattice.at(index)))
         for number, index in enumerate(indices, first.number + 1)
     )
     return replace(targets, targets=(replace(first, shift_um=origin), *new))
 
 
-def _numbered(series: str, number: int) -> str:
+def numbered_series(series: str, number: int) -> str:
     """Name of a tilt series like another one's, for another target.
 
-    >>> _numbered("grid1_p02_ts_001.mrc", 12), _numbered("a.mrc", 2)
+    >>> numbered_series("grid1_p02_ts_001.mrc", 12), numbered_series("a.mrc", 2)
     ('grid1_p02_ts_012.mrc', 'a_002.mrc')
     """
     stem, dot, ending = series.rpartition(".")

@@ -119,7 +119,7 @@ def _reference_sizes(job: Job, facts: Facts) -> Iterator[Problem]:
 def _beams(job: Job, facts: Facts, beam_um: float, field: Field) -> Iterator[Problem]:
     """Beams that reach other targets, and a Focus area that lies on Record."""
     overlaps = _overlaps(job, beam_um, field)
-    series_dose = sum(dose for _, dose in _doses(job))
+    series_dose = sum(dose for _, dose in doses_by_tilt(job))
     noticed = [o for o in overlaps if o.dose_e_per_a2 > NOTICED_DOSE * series_dose]
     if noticed:
         worst = noticed[0]
@@ -168,11 +168,11 @@ def _under_focus(job: Job, focus_axis_um: float, reach_um: float) -> list[str]:
 
 def _overlaps(job: Job, beam_um: float, field: Field) -> list[Overlap]:
     places = {target.number: job.untilted_um[target.number] for target in job.active}
-    return find_overlaps(places, job.plane, _doses(job), beam_um, field)
+    return find_overlaps(places, job.plane, doses_by_tilt(job), beam_um, field)
 
 
-def _doses(job: Job) -> list[tuple[float, float]]:
-    """Tilt and usual dose of each image of a series."""
+def doses_by_tilt(job: Job) -> list[tuple[float, float]]:
+    """Tilt (degrees) and usual dose (e/Å²) of each image of a series, in order of acquisition."""
     prices = Prices()
     times = job.dosing(prices.record_s, prices.dose_per_s)
     doses = []

@@ -73,6 +73,21 @@ def has_pieces(layout: StackLayout) -> bool:
     return bool(_serialem_flags(layout) & _PIECE)
 
 
+def piece_coordinates(layout: StackLayout) -> tuple[tuple[int, int, int], ...] | None:
+    """Return where each section lies in a montage: X and Y (pixels, Y up) and number of the montage.
+
+    None if SerialEM's records do not tell.
+    """
+    size, flags = find_records(layout).record_bytes, _serialem_flags(layout)
+    if not size or not flags & _PIECE:
+        return None
+    before = sum(width for flag, width in _SERIALEM_ITEMS if flag < _PIECE and flags & flag)
+    return tuple(
+        struct.unpack_from(layout.byte_order + "HHh", layout.extended, size * section + before)
+        for section in range(layout.sections)
+    )
+
+
 def _serialem_flags(layout: StackLayout) -> int:
     """Flags of SerialEM's records; 0 for those of other programs."""
     first, flags = struct.unpack_from(layout.byte_order + "2h", layout.header, 128)

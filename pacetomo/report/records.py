@@ -212,10 +212,25 @@ def read_journal(path: Path) -> RunLog:
         If the file cannot be read, an earlier line is damaged, or a value has the wrong type; with file and
         line.
     """
-    reader = _Reader()
+    reader = JournalReader()
     for line in lines_of(path, restart="run_start"):
         reader.take(line)
     return reader.log()
+
+
+class JournalReader:
+    """Makes records of a journal line by line, for whoever reads it while it grows."""
+
+    def __init__(self) -> None:
+        self._reader = _Reader()
+
+    def take(self, line: Line) -> None:
+        """Take the next line; MetadataError if a value has the wrong type."""
+        self._reader.take(line)
+
+    def log(self) -> RunLog:
+        """Return the records of all lines so far."""
+        return self._reader.log()
 
 
 @dataclass

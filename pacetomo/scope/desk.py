@@ -156,6 +156,15 @@ class Desk(Microscope, Protocol):
     def put_picture(self, pixels: NDArray[Any]) -> None:
         """Put changed pixels (top row first) in place of those of the present image, of the same size."""
 
+    def keep_present(self, number: int) -> None:
+        """Keep the present image in one of nine buffers, from 0, which nothing else is written into."""
+
+    def bring_back(self, number: int) -> None:
+        """Make a kept image the present one."""
+
+    def keeping_buffers(self, count: int) -> str:
+        """The first buffers of `keep_present`, for people."""
+
     def record_field_um(self) -> XY:
         """Field of Record's and Preview's images, X by Y of the camera."""
 

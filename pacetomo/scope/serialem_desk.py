@@ -27,6 +27,9 @@ KEY_PAUSE_S = 0.1
 NAVIGATOR_NAME = "pacetomo.nav"
 """What a Navigator table without a file is saved as."""
 
+_KEEPING = "FGHIJKLMN"
+"""Buffers beyond those that roll, and before those that references are kept in."""
+
 _CLOSED = "the Navigator is not open: open it first"
 _ANSWER, _HEADER, _LABELS = "paceAnswer", "paceHeader", "paceLabels"
 _CHOICES = ("paceChoice1", "paceChoice2", "paceChoice3")
@@ -216,6 +219,15 @@ class SerialEMDesk(SerialEMScope, Desk):
         rows, columns = pixels.shape
         whole = np.ascontiguousarray(pixels)
         self._sem.PutImageInBuffer(whole, PRESENT_BUFFER, columns, rows, PRESENT_BUFFER)
+
+    def keep_present(self, number: int) -> None:
+        self._do("keeping the image", "Copy", PRESENT_BUFFER, _KEEPING[number])
+
+    def bring_back(self, number: int) -> None:
+        self._do("bringing an image back", "Copy", _KEEPING[number], PRESENT_BUFFER)
+
+    def keeping_buffers(self, count: int) -> str:
+        return " ".join(_KEEPING[:count])
 
     def record_field_um(self) -> XY:
         doing = "asking for the field of Record"

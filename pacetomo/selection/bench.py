@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from pacetomo.files.atomic import move_aside
 from pacetomo.files.exchange import mdoc_of
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.desk import Desk
-from pacetomo.scope.protocol import Area, Level, Missing, Picture, Shot, ShiftOrMissing
+from pacetomo.scope.protocol import Area, Level, Missing, Picture, ShiftOrMissing, Shot
 
 FULL_PX = 100_000
 """Longer than any image: pixels as they are."""
@@ -70,17 +70,14 @@ class Chosen:
         File name of its Preview image.
     place : int or None
         Of its map in the Navigator's table.
-    score : float or None
-    area : str
-        Low-dose area to record in.
     """
 
     def __init__(
         self,
         shift_um: XY,
         stage_um: XY,
-        reference: Optional[str] = None,
-        place: Optional[int] = None,
+        reference: str | None = None,
+        place: int | None = None,
     ) -> None:
         self.shift_um = shift_um
         self.stage_um = stage_um
@@ -112,7 +109,6 @@ class Bench:
         self.tilt_deg = desk.tilt_deg()
         self._calibration = desk.calibration()
         self._focus_um = desk.focus_um()
-        self._axes_field: XY | None = None
 
     # going there
 
@@ -159,6 +155,10 @@ class Bench:
         if isinstance(picture, Missing):
             raise ScopeError(f"the image cannot be read: {picture.reason}")
         return picture
+
+    def field_um(self) -> float:
+        """Shorter side of the present image on the sample."""
+        return _field_um(self.picture())
 
     def centre_present(self, shift_um: XY) -> XY:
         """Bring what lies at a place of the present image (µm from its centre) into its centre.

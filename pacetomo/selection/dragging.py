@@ -1,0 +1,310 @@
+"""Targets chosen by hand: dragged in View, refined in Preview."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.scope.protocol import Area, Level, Missing, Picture
+from pacetomo.script_tables import SelectionSettings
+from pacetomo.selection.bench import NEAR_UM, Bench, Chosen
+from pacetomo.selection.draft import Draft
+from pacetomo.selection.person import Person, Verdict
+from pacetomo.selection.registration import FEWEST_PAIRS, NoRegistration, register
+
+FAR_IN_PREVIEW = 0.25
+"""Share of the Preview's shorter side beyond which a dragged one shows too little of the target's surroundings."""
+
+BESIDE = 0.8
+"""Step between Previews to choose from, as a share of their shorter side: a little of each is in its neighbours."""
+
+FAR_IN_VIEW = 0.3
+"""Share of a View image's shorter side beyond which another one is taken to choose the next position in."""
+
+
+class Dragging:
+    """Choosing targets with a person at the desk.
+
+    Parameters
+    ----------
+    bench, person, draft, wanted
+        Where images are taken, who chooses, what grows, and the settings.
+    """
+
+    def __init__(self, bench: Bench, person: Person, draft: Draft, wanted: SelectionSettings) -> None:
+        self._bench = bench
+        self._desk = bench.desk
+        self._person = person
+        self._draft = draft
+        self._wanted = wanted
+        self._low_mag = bench.low_mag.value.capitalize()
+        self._exposed_at = ORIGIN
+        self._apart: list[XY] = []
+
+    # ways
+
+    def one_by_one(self) -> None:
+        """Position in View, refinement in Preview, one target after the other."""
+        if not self.tracking_target():
+            return
+        while self._person.wants_another(len(self._draft.chosen)):
+            number = self._draft.next_number
+            position = self._position(f"Target {number}", self._draft.chosen[-1].shift_um)
+            if position is None:
+                return
+            if self.preview_of(position) is Verdict.FINISH:
+                return
+
+    def views_first(self) -> None:
+        """All positions in View, then all Previews: the fewest changes of the low-dose area."""
+        positions = self._positions()
+        if not positions:
+            return
+        self._bench.go(positions[0])
+        self._bench.look(self._bench.low_mag)
+        shift = self.onto_axis(positions[0], self._bench.picture(), ORIGIN)
+        if self.preview_of(shift) is not Verdict.ACCEPT:
+            return
+        self.view_reference()
+        self.previews([position.minus(positions[0]) for position in positions[1:]], by_hand=True)
+
+    def by_shift(self) -> None:
+        """The tracking target by hand, the others at shifts that are typed."""
+        if not self.tracking_target():
+            return
+        while True:
+            number = self._draft.next_number
+            text = self._desk.enter_text(
+                f"Target {number}: SSX and SSY from target 1 in um, for example 2.4 -1.1; empty to finish"
+            )
+            if not text:
+                return
+            shift = parse_shift(text)
+            if shift is None:
+                self._person.warn(f"{text!r} is not two numbers in µm, for example 2.4 -1.1")
+            elif self.preview(self._draft.chosen[0].shift_um.plus(shift)) is Verdict.FINISH:
+                return
+
+    # steps
+
+    def tracking_target(self) -> bool:
+        """Target 1, brought onto the tilt axis, with its Preview and View; whether there is one."""
+        while True:
+            position = self._position("Target 1, the tracking target", self._desk.shift_um())
+            if position is None:
+                return False
+            picture = self._bench.picture()
+            shift = self.onto_axis(position, picture, position.minus(self._exposed_at))
+            verdict = self.preview_of(shift)
+            if verdict is Verdict.ACCEPT:
+                self.view_reference()
+            if verdict is not Verdict.BACK:
+                return verdict is Verdict.ACCEPT
+
+    def _position(self, what: str, start: XY) -> XY | None:
+        """Have a position chosen in View, beginning at a shift; None to finish."""
+        if not self._bench.go(start):
+            return None
+        self._look_in_view()
+        while True:
+            verdict = self._person.centre(what, self._low_mag)
+            now = self._desk.shift_um()
+            if verdict is Verdict.FINISH:
+                return None
+            if now.length > self._wanted.imageShiftLimit:
+                self._too_far(now)
+            elif verdict is Verdict.ACCEPT:
+                return now
+            elif self._bench.go(now):
+                self._look_in_view()
+
+    def _look_in_view(self) -> None:
+        self._bench.look(self._bench.low_mag)
+        self._exposed_at = self._desk.shift_um()
+
+    def _too_far(self, shift: XY) -> None:
+        self._person.warn(
+            f"this place needs an image shift of {shift.length:.1f} µm, beyond the limit of "
+            f"{self._wanted.imageShiftLimit:g} µm (imageShiftLimit): drag another one into the centre"
+        )
+
+    def _positions(self) -> list[XY]:
+        """All positions, chosen in as few View images as show them."""
+        self._bench.go(self._desk.shift_um())
+        self._look_in_view()
+        reach_um = FAR_IN_VIEW * self._bench.field_um()
+        positions: list[XY] = []
+        while True:
+            verdict = self._person.centre(f"Position {len(positions) + 1}", self._low_mag)
+            now = self._desk.shift_um()
+            if verdict is Verdict.FINISH:
+                return positions
+            if now.length > self._wanted.imageShiftLimit:
+                self._too_far(now)
+                continue
+            if verdict is Verdict.ACCEPT:
+                positions.append(now)
+                if not self._person.wants_another(len(positions)):
+                    return positions
+            if verdict is Verdict.AGAIN or now.minus(self._exposed_at).length > reach_um:
+                self._bench.go(now)
+                self._look_in_view()
+
+    def onto_axis(self, shift: XY, before: Picture, off_centre: XY) -> XY:
+        """Bring a target from an image shift onto the tilt axis by the stage; the small shift that is left.
+
+        `before` is a View image in which the target lies at `off_centre` (µm from its centre). The stage is not exact:
+        another View image tells where the target came to lie.
+        """
+        if shift.length < NEAR_UM:
+            return shift
+        self._bench.go(shift)
+        self._desk.recentre_stage()
+        left = self._desk.shift_um()
+        self._bench.go(left)
+        self._look_in_view()
+        found = self._bench.displacement(before, self._bench.picture(), off_centre.scaled(-1.0))
+        if not isinstance(found, Missing):
+            return left.plus(found).plus(off_centre)
+        self._desk.tell(f"Warning: the tracking target was not found again ({found.reason})", Level.WARNING)
+        position = self._position("Target 1, the tracking target, after a move of the stage", left)
+        return left if position is None else position
+
+    def preview_of(self, position: XY) -> Verdict:
+        """Preview of a position that was centred in View.
+
+        View and Record have not quite the same centre. By how much the targets before were off is taken into account,
+        so that no second Preview is needed.
+        """
+        known = len(self._apart)
+        apart = ORIGIN if not known else functools.reduce(XY.plus, self._apart).scaled(1.0 / known)
+        verdict = self.preview(position.plus(apart))
+        if verdict is Verdict.ACCEPT:
+            self._apart.append(self._draft.chosen[-1].shift_um.minus(position))
+        return verdict
+
+    def preview(self, shift: XY, by_hand: bool = True) -> Verdict:
+        """Take the Preview of the next target, have it refined, and save it; BACK and FINISH leave the target out."""
+        if not self._bench.go(shift):
+            return Verdict.BACK
+        number = self._draft.next_number
+        shot = self._bench.look(Area.PREVIEW)
+        if by_hand and self._wanted.allViewsFirst and self._wanted.previewsPerTarget > 1:
+            best = self._best_of(shift, min(shot.field_um))
+            if best is None or not self._bench.go(best):
+                return Verdict.BACK
+            shift = best
+        off = ORIGIN
+        while by_hand:
+            verdict = self._person.refine(f"Target {number}")
+            now = self._desk.shift_um()
+            if verdict in (Verdict.BACK, Verdict.FINISH):
+                return verdict
+            off = now.minus(shift)
+            is_far = off.length > FAR_IN_PREVIEW * min(shot.field_um)
+            if verdict is Verdict.ACCEPT and not is_far:
+                break
+            if is_far and verdict is Verdict.ACCEPT:
+                self._desk.tell(f"The Preview was dragged by {off.length:.2f} µm: another one is taken there")
+            if not self._bench.go(now):
+                return Verdict.BACK
+            shift, off = now, ORIGIN
+            shot = self._bench.look(Area.PREVIEW)
+        stage = self._desk.image_centre_um()
+        moved = self._bench.centre_present(off)
+        reference = self._draft.reference(number)
+        place = self._bench.save(reference, self._draft.label(number), reference)
+        stage = stage.plus(self._bench.stage_step_um(moved))
+        self._draft.add(Chosen(shift.plus(moved), stage, reference, place))
+        return Verdict.ACCEPT
+
+    def _best_of(self, shift: XY, field_um: float) -> XY | None:
+        """Further Previews around the one just taken, of which one is chosen; its shift, or None for none of them.
+
+        All are kept in a stack of their own, and in buffers to look at; the one chosen becomes the present image.
+        """
+        number = self._draft.next_number
+        places = places_around(shift, self._wanted.previewsPerTarget, BESIDE * field_um)
+        self._desk.open_series(self._draft.files.folder / self._draft.choices_name(number))
+        try:
+            taken = []
+            for place in places:
+                if taken and not self._bench.go(place):
+                    continue
+                if taken:
+                    self._bench.look(Area.PREVIEW)
+                self._desk.save_section()
+                self._desk.keep_present(len(taken))
+                taken.append(place)
+        finally:
+            self._desk.close_series()
+        buffers = self._desk.keeping_buffers(len(taken))
+        answer = self._desk.enter_number(
+            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?", 1, 0
+        )
+        choice = round(answer or 0)
+        if not 1 <= choice <= len(taken):
+            return None
+        self._desk.bring_back(choice - 1)
+        return taken[choice - 1]
+
+    def view_reference(self) -> None:
+        """View image of the tracking target, by which the area is found again."""
+        name = self._draft.view_name(1)
+        self._bench.go(self._draft.chosen[0].shift_um)
+        self._bench.look(Area.VIEW)
+        self._draft.note_item(self._bench.save(name, self._draft.label(1, "view"), name))
+        self._draft.view = name
+        self._draft.write()
+
+    def previews(self, steps: Sequence[XY], by_hand: bool) -> None:
+        """Previews at positions chosen in View (µm from the tracking target).
+
+        From the fifth refined one on, what View and Record differ in is known and taken into account.
+        """
+        first = self._draft.chosen[0].shift_um
+        chosen, found = [], []
+        registration = None
+        for step in steps:
+            expected = step if registration is None else registration.apply(step)
+            verdict = self.preview(first.plus(expected), by_hand)
+            if verdict is Verdict.FINISH:
+                return
+            if verdict is not Verdict.ACCEPT or not by_hand:
+                continue
+            chosen.append(step)
+            found.append(self._draft.chosen[-1].shift_um.minus(first))
+            if len(chosen) >= FEWEST_PAIRS:
+                answer = register(chosen, found)
+                if isinstance(answer, NoRegistration):
+                    self._desk.tell(f"View and Record are not registered: {answer.reason}")
+                    registration = None
+                else:
+                    registration = answer
+                    self._desk.tell(registration.describe())
+
+
+def places_around(middle: XY, count: int, step_um: float) -> tuple[XY, ...]:
+    """The middle and the first of the eight places around it, on a square grid.
+
+    >>> places_around(XY(0, 0), 3, 0.8)
+    (XY(x=0, y=0), XY(x=0.8, y=0.0), XY(x=0.8, y=0.8))
+    """
+    ring = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
+    around = [middle.plus(XY(right * step_um, up * step_um)) for right, up in ring]
+    return (middle, *around[: count - 1])
+
+
+def parse_shift(text: str) -> XY | None:
+    """Two numbers of a text as a shift in µm; None if there are none.
+
+    >>> parse_shift("2.4, -1.1"), parse_shift("left")
+    (XY(x=2.4, y=-1.1), None)
+    """
+    words = text.replace(",", " ").replace(";", " ").split()
+    try:
+        x, y = map(float, words)
+    except ValueError:
+        return None
+    return XY(x, y)

@@ -1,0 +1,192 @@
+"""Choosing the targets of an area at the microscope: what `scripts/selectTargets.py` calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pacetomo.area_files import AreaFiles
+from pacetomo.desk_script import CancelledError, borrowed, run_at_desk
+from pacetomo.errors import TargetFileError
+from pacetomo.scope.desk import Desk, Place
+from pacetomo.scope.protocol import Area, Level
+from pacetomo.script_tables import SelectionSettings
+from pacetomo.selection.bench import Bench
+from pacetomo.selection.draft import Draft, target_file_of
+from pacetomo.selection.dragging import Dragging
+from pacetomo.selection.groups import group_of, take_group
+from pacetomo.selection.outlines import draw_outlines
+from pacetomo.selection.person import Person
+from pacetomo.settings import SettingValue
+
+MOST_NAMES = 3
+"""Names asked for before giving up."""
+
+_FORBIDDEN = set('<>:"/\\|?* ')
+
+
+def select_targets_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+    """Choose the targets of an area; for a script that a person starts in SerialEM.
+
+    Parameters
+    ----------
+    settings_file : str, optional
+        A facility's settings in TOML form; relative to the session folder.
+    **settings
+        Settings of this script (`pacetomo.script_tables.SelectionSettings`), over those of the file.
+
+    Raises
+    ------
+    SystemExit
+        After a problem that a user can cure; the log says what it is.
+    """
+    run_at_desk(SelectionSettings, select_targets, settings_file, settings)
+
+
+def select_targets(desk: Desk, wanted: SelectionSettings) -> tuple[Path, ...]:
+    """Choose targets and put the microscope back as it was.
+
+    Returns
+    -------
+    tuple of Path
+        The target files written.
+
+    Raises
+    ------
+    CancelledError
+        When the person does not go on; nothing was written.
+    PaceError
+        When it cannot be done.
+    """
+    desk.places()  # a closed Navigator is said before anything is exposed
+    existing = _area_of_selected(desk)
+    if (
+        existing is not None
+        and desk.ask(
+            f"The selected item is that of {existing.name}, which has its targets. Choose the targets of another area? "
+            "No opens the target editor"
+        )
+        is False
+    ):
+        _edit(existing)
+        return (existing,)
+    files = _new_area(desk, wanted.outputName)
+    with borrowed(desk, wanted.imageShiftLimit):
+        return _Selection(desk, wanted, files).run()
+
+
+class _Selection:
+    """One area from its name to its Navigator item."""
+
+    def __init__(self, desk: Desk, wanted: SelectionSettings, files: AreaFiles) -> None:
+        self._desk = desk
+        self._wanted = wanted
+        low_mag = Area.SEARCH if wanted.useSearch else Area.VIEW
+        self._bench = Bench(desk, files, wanted.imageShiftLimit, low_mag)
+        self._person = Person(desk, wanted.guidance)
+        self._draft = Draft(desk, files, self._bench.tilt_deg)
+        self._dragging = Dragging(self._bench, self._person, self._draft, wanted)
+
+    def run(self) -> tuple[Path, ...]:
+        self._choose()
+        self._desk.tell(f"Images for choosing targets: {self._bench.tally.describe()}")
+        count = len(self._draft.chosen)
+        if not count:
+            self._draft.discard()
+            raise CancelledError("No target was chosen: no target file is written")
+        if self._person.agrees(
+            f"Keep {count} {'target' if count == 1 else 'targets'} as {self._draft.files.target_file.name}?"
+        ):
+            if self._wanted.drawBeam:
+                draw_outlines(self._desk, self._bench, self._draft, self._wanted)
+            self._draft.finish()
+            return (self._draft.files.target_file,)
+        self._draft.discard()
+        raise CancelledError(
+            f"The targets were dropped: no target file is written. Images that were taken are still there "
+            f"({self._draft.files.root}_tgt_*.mrc)"
+        )
+
+    def _choose(self) -> None:
+        wanted = self._wanted
+        if wanted.targetByShift:
+            self._dragging.by_shift()
+            return
+        group = group_of(self._desk) if wanted.fromGroup != "no" else ()
+        if len(group) > 1:
+            by_hand = self._by_hand(group)
+            if by_hand is not None:
+                take_group(self._bench, self._person, self._draft, self._dragging, group, by_hand)
+                return
+        if wanted.allViewsFirst:
+            self._dragging.views_first()
+        else:
+            self._dragging.one_by_one()
+
+    def _by_hand(self, group: tuple[Place, ...]) -> bool | None:
+        """Whether the points of a group are refined by hand or taken as they are; None for neither."""
+        if self._wanted.fromGroup != "ask":
+            return self._wanted.fromGroup == "refine"
+        choice = self._desk.choose(
+            f"The selected item belongs to a group of {len(group)} points. Refine takes a Preview of each to be "
+            "centred by hand, As is takes the Previews without asking, No chooses targets by dragging.",
+            ["Refine", "As is", "No"],
+        )
+        return {0: True, 1: False}.get(-1 if choice is None else choice)
+
+
+def _area_of_selected(desk: Desk) -> Path | None:
+    """Target file that the selected item's note names, if it is there."""
+    places = desk.places()
+    if not places:
+        return None
+    note = desk.selected().note.strip()
+    try:
+        path = AreaFiles(desk.folder() / note).target_file
+    except TargetFileError:
+        return None
+    return path if path.is_file() else None
+
+
+def _new_area(desk: Desk, name: str) -> AreaFiles:
+    """Names of the files of an area that is not there yet.
+
+    Raises
+    ------
+    CancelledError
+        When the person gives no name.
+    TargetFileError
+        When the name in the settings cannot be used.
+    """
+    if name:
+        trouble = _trouble_with(desk.folder(), name)
+        if trouble is not None:
+            raise TargetFileError(f"outputName: {trouble}")
+        return target_file_of(desk.folder(), name)
+    for _ in range(MOST_NAMES):
+        answer = desk.enter_text("Name of the area (beginning of all its files, without blanks)")
+        if not answer:
+            raise CancelledError("No name was given: nothing is done")
+        trouble = _trouble_with(desk.folder(), answer)
+        if trouble is None:
+            return target_file_of(desk.folder(), answer)
+        desk.tell(f"Warning: {trouble}", Level.WARNING)
+        desk.show(trouble)
+    raise CancelledError(f"{MOST_NAMES} names could not be used: nothing is done")
+
+
+def _trouble_with(folder: Path, name: str) -> str | None:
+    """Why a name cannot be that of a new area; None if it can."""
+    if set(name) & _FORBIDDEN or not name.isprintable():
+        return f"{name!r} has blanks or signs that file names cannot have: choose a plain name"
+    if len(name) > 60:
+        return f"{name[:20]}... has more than 60 characters: choose a shorter name"
+    path = target_file_of(folder, name).target_file
+    if path.exists():
+        return f"{path.name} is there already: choose another name, or open it in the editor (pacetomo edit {path.name})"
+    return None
+
+
+def _edit(path: Path) -> None:
+    from pacetomo.editor import edit
+
+    edit(path)

@@ -1,0 +1,193 @@
+"""Choosing targets by hand, from points and by shifts, on the simulator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from choosing import Choosing
+
+from mock_serialem.answers import Drag, Rule
+from mock_serialem.errors import SEMexited
+from mock_serialem.faults import Fault, FaultPlan
+from pacetomo.desk_script import CancelledError
+from pacetomo.errors import ScopeError, TargetFileError
+from pacetomo.files.navigator import read_navigator
+from pacetomo.files.target_file import read_targets
+from pacetomo.scope.desk import MAP
+
+
+@pytest.fixture
+def choosing(tmp_path):
+    def make(**world):
+        return Choosing(tmp_path, **world)
+
+    return make
+
+
+@pytest.mark.parametrize(("stage", "guidance"), [("krios", True), ("side-entry", False)])
+def test_dragged_targets_are_acquired_where_they_were_dragged(choosing, stage, guidance):
+    here = choosing(stage=stage)
+    holes = here.holes(3)
+    files = here.choose([*here.drags(holes, guidance), here.another(3)], guidance=guidance)
+    # One Preview each and one more of the first: until then nobody knows how View and Record differ.
+    assert len(here.exposures("P")) <= 4
+    assert [path.name for path in files] == ["lam_tgts.txt"]
+    targets = read_targets(files[0]).targets
+    assert [target.reference for target in targets] == [f"lam_tgt_{n:03d}.mrc" for n in (1, 2, 3)]
+    assert targets[0].view == "lam_tgt_001_view.mrc"
+    assert here.acquired_from_um(holes).max() < 0.05
+
+
+def test_the_navigator_has_a_map_of_each_image_and_the_first_is_set_to_acquire(choosing):
+    here = choosing(fidelity="kinematic")
+    points = here.places((0, 0), (2.0, 1.0))
+    here.choose([*here.drags(points), here.another(2)], drawBeam=False)
+    items = read_navigator(here.desk.save_navigator()).items
+    assert [(item.label, item.note, item.acquire) for item in items] == [
+        ("lam_tgt_001", "lam_tgts.txt", True),
+        ("lam_view_001", "lam_tgt_001_view.mrc", False),
+        ("lam_tgt_002", "lam_tgt_002.mrc", False),
+    ]
+    assert all(item.item_kind == MAP and (here.folder / item.map_data.file).is_file() for item in items)
+    first, second = (read_targets(here.folder / "lam_tgts.txt").targets[n].stage_um for n in (0, 1))
+    # SerialEM's stage and specimen frames have opposite signs.
+    assert second.minus(first) == pytest.approx((-2.0, -1.0), abs=0.1)
+
+
+def test_all_positions_first_needs_few_view_images_and_one_preview_each(choosing):
+    here = choosing()
+    holes = here.holes(4)
+    here.choose([*here.drags(holes), here.another(4)], allViewsFirst=True)
+    kinds = [line["set"] for line in here.exposures()]
+    assert kinds.count("P") <= 5
+    # View for choosing, before and after the move onto the axis, and as a reference: no more changes of the area.
+    assert kinds.count("V") <= 5
+    assert sum(a != b for a, b in zip(kinds, kinds[1:])) <= 3
+    assert here.acquired_from_um(holes).max() < 0.05
+
+
+def test_one_of_several_previews_is_chosen_by_its_number(choosing):
+    here = choosing(fidelity="kinematic")
+    points = here.places((0, 0), (2.0, 1.0))
+    numbers = Rule("EnterDefaultedNumber", "which of the 3 Previews in buffers F G H", (1, 0), repeat=False)
+    here.choose([*here.drags(points), here.another(2), numbers], allViewsFirst=True, previewsPerTarget=3)
+    assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 1
+    assert (here.folder / "lam_tgt_001_choices.mrc").is_file()
+
+
+def test_shifts_that_are_typed_lead_where_they_say(choosing):
+    here = choosing(sample="lamella")
+    points = here.places((0.3, -0.2), (2.3, 0.9), (-1.4, -1.6))
+    steps = [here.seen_um(point) - here.seen_um(points[0]) for point in points[1:]]
+    typed = ("to the left", *(f"{x:.3f}, {y:.3f}" for x, y in steps), "")
+    rules = [Rule("EnterString", "SSX and SSY", typed, repeat=False), *here.drags(points)]
+    here.choose(rules, targetByShift=True)
+    assert any("'to the left' is not two numbers" in line for line in here.session.log.lines)
+    shifts = [target.shift_um for target in read_targets(here.folder / "lam_tgts.txt").targets]
+    assert np.array(shifts[1:]) == pytest.approx(np.array(steps), abs=0.15)
+    assert here.acquired_from_um(points).max() < 0.05
+
+
+def test_points_of_a_group_are_refined_and_those_too_far_left_out_by_name(choosing):
+    here = choosing()
+    holes = here.holes(3)
+    places = here.add_points([*holes, *here.places((25.0, 0.0))])
+    here.choose(here.drags(holes), fromGroup="refine")
+    assert any("point 4 is 2" in line and "it is left out" in line for line in here.session.log.lines), places
+    assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 3
+    assert here.acquired_from_um(holes).max() < 0.05
+
+
+def test_points_of_a_group_taken_as_they_are_ask_nothing_and_cost_one_preview_each(choosing):
+    here = choosing()
+    holes = here.holes(3)
+    here.add_points(holes)
+    here.choose([], fromGroup="as they are", outputName="lam", guidance=False)
+    assert here.session.operator.asked == []
+    assert len(here.exposures("P")) == 3
+    found = [np.array(target.shift_um) for target in read_targets(here.folder / "lam_tgts.txt").targets]
+    true = [here.seen_um(hole) - here.seen_um(holes[0]) for hole in holes]
+    assert np.array(found) == pytest.approx(np.array(true), abs=0.1)
+
+
+def test_a_place_beyond_the_limit_is_said_and_another_one_asked_for(choosing):
+    here = choosing(fidelity="kinematic")
+    near, far = here.places((0, 0), (3.0, 0.0))
+    rules = [
+        Rule("OKBox", r"Target 2: close", drags=(Drag(point_um=far), Drag(point_um=near))),
+        *here.drags([near]),
+        here.another(2),
+    ]
+    here.choose(rules, imageShiftLimit=1.5, drawBeam=False)
+    assert any("beyond the limit of 1.5 um" in line for line in here.session.log.lines)
+    assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 2
+
+
+def test_a_cancelled_name_spends_and_writes_nothing(choosing):
+    here = choosing(fidelity="kinematic")
+    with pytest.raises(CancelledError, match="No name was given: nothing is done"):
+        here.choose([Rule("EnterString", "Name", (False,))])
+    assert here.exposures() == []
+    assert [path.name for path in here.folder.iterdir()] == ["truth.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["a b", "lam/1", "x" * 61, "lam"])
+def test_a_name_that_cannot_be_used_is_refused_before_any_image(choosing, name):
+    here = choosing(fidelity="kinematic")
+    (here.folder / "lam_tgts.txt").write_text("_tgt = 001\n")
+    with pytest.raises(TargetFileError, match=r"outputName: .*choose"):
+        here.choose([], outputName=name)
+    assert here.exposures() == []
+    assert (here.folder / "lam_tgts.txt").read_text() == "_tgt = 001\n"
+
+
+def test_finishing_without_a_target_leaves_nothing_behind(choosing):
+    here = choosing(fidelity="kinematic")
+    with pytest.raises(CancelledError, match="No target was chosen"):
+        here.choose([Rule("ThreeChoiceBox", "Target 1", ("Finish",))])
+    assert not list(here.folder.glob("lam*"))
+    assert here.desk.places() == ()
+
+
+def test_targets_that_are_dropped_leave_their_images_and_nothing_else(choosing):
+    here = choosing(fidelity="kinematic")
+    rules = [*here.drags(here.places((0, 0))), here.another(1), Rule("YesNoBox", "Keep 1 target", (False,))]
+    with pytest.raises(CancelledError, match="dropped"):
+        here.choose(rules)
+    assert not (here.folder / "lam_tgts.txt").exists()
+    assert (here.folder / "lam_tgt_001.mrc").is_file()
+    assert here.desk.places() == ()
+
+
+def test_stop_keeps_the_targets_chosen_so_far_and_marks_nothing(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.inject(FaultPlan((Fault("stop", commands=("Preview",), call=3),)))
+    with pytest.raises(SEMexited):
+        here.choose([*here.drags(here.places((0, 0), (1.0, 1.0))), here.another(3)])
+    assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 1
+
+
+def test_a_closed_navigator_is_said_before_any_image(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.navigator.close()
+    with pytest.raises(ScopeError, match="the Navigator is not open: open it first"):
+        here.choose([])
+    assert here.exposures() == []
+
+
+def test_low_dose_off_is_said_before_any_image(choosing):
+    here = choosing(fidelity="kinematic")
+    here.desk._sem.SetLowDoseMode(0)
+    with pytest.raises(ScopeError, match="low dose mode is off"):
+        here.choose([])
+    assert here.exposures() == []
+
+
+def test_the_microscope_is_put_back(choosing):
+    here = choosing(fidelity="kinematic")
+    def state():
+        return (*here.desk.shift_um(), here.desk.focus_um(), here.desk.tilt_deg())
+
+    before = state()
+    here.choose([*here.drags(here.places((0, 0), (2.0, 1.0))), here.another(2)])
+    assert state() == pytest.approx(before, abs=0.05)
