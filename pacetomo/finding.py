@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
 from pacetomo.looking import Looking
 from pacetomo.notes import Notes
@@ -28,6 +28,9 @@ STAGE_PRECISION_UM = 1.0
 """A point nearer than this to the centre is centred by image shift: the stage would not do better."""
 
 WELL_CENTRED_UM = 0.05
+
+MOST_ASIDE_UM = 1.0
+"""Farthest that the centres of View and Record are believed to be apart; more is a wrong peak."""
 
 ANY_HOLE = 1.6
 """How much farther than for its own hole the tracking target of a copied pattern looks: as far as the middle of four
@@ -79,13 +82,19 @@ class Finding:
     ----------
     scope, job, looking, notes
         Where, what, how, and who is told.
+    view_aside_um : XY
+        Where View images show what is in the centre of Record images (specimen plane, µm from their centre), as far as
+        their references do not make up for that.
     """
 
-    def __init__(self, scope: Microscope, job: Job, looking: Looking, notes: Notes) -> None:
+    def __init__(
+        self, scope: Microscope, job: Job, looking: Looking, notes: Notes, view_aside_um: XY = ORIGIN
+    ) -> None:
         self._scope = scope
         self._job = job
         self._looking = looking
         self._notes = notes
+        self.view_aside_um = view_aside_um
 
     def area(self, item: Item) -> None:
         """Bring the area to the centre of View, at eucentric height and the tilt at which it was picked."""
@@ -136,7 +145,7 @@ class Finding:
         tracking = self._job.targets.tracking
         limit_um = max(1.0, self._job.settings.alignLimit)
         looks = self._looks_at_tracking_target(tracking)
-        is_widened = False
+        is_widened = in_preview = False
         while looks:
             area = looks.pop(0)
             self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
@@ -149,9 +158,31 @@ class Finding:
                 offset = self._in_view(tracking)
             if isinstance(offset, XY):
                 shift = shift.plus(offset)
+                in_preview = in_preview or area is Area.PREVIEW
                 if offset.length < WELL_CENTRED_UM and (area is Area.PREVIEW or Area.PREVIEW not in looks):
                     break
+        if in_preview and any(map(self._is_in_virtual_view, self._job.active)):
+            self._compare_view_with_record(shift, focus_um)
         return shift
+
+    def _is_in_virtual_view(self, target: Target) -> bool:
+        """Whether a target is to be found by a View reference that was cut out of a map."""
+        return Area.VIEW in self._looks(target) and self._looking.has_virtual(target.view)
+
+    def _compare_view_with_record(self, shift: XY, focus_um: float) -> None:
+        """See where the tracking target, centred in Record, lies in View.
+
+        A View reference that was taken at a target makes up for that itself; one that was cut out of a map has in its
+        centre what View images have, and that is not quite what Record has.
+        """
+        tracking = self._job.targets.tracking
+        if not self._looking.has_virtual(tracking.view):
+            return
+        self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
+        offset = self._in_view(tracking)
+        if isinstance(offset, XY) and offset.length < MOST_ASIDE_UM:
+            self.view_aside_um = offset
+            self._notes.note("view_aside", offset_nm=[offset.x * 1000, offset.y * 1000])
 
     def _looks_at_tracking_target(self, tracking: Target) -> list[Area]:
         """Images to compare; a second one corrects what the first shift got wrong."""
@@ -184,6 +215,8 @@ class Finding:
                 offset = self._in_view(target)
             if not isinstance(offset, XY):
                 continue
+            if area is Area.VIEW and self._is_in_virtual_view(target):
+                offset = offset.minus(self.view_aside_um)
             shift, by_image = shift.plus(offset), True
             self._notes.note(
                 "found",

@@ -7,6 +7,7 @@ from pathlib import Path
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError
 from pacetomo.files.atomic import move_aside
+from pacetomo.files.new_stack import is_virtual
 from pacetomo.notes import Notes
 from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing, Shot
 from pacetomo.targets import Target
@@ -52,6 +53,11 @@ class Looking:
     def has(self, reference: str | None) -> bool:
         """Whether there is a reference file of that name."""
         return self._path(reference) is not None
+
+    def has_virtual(self, reference: str | None) -> bool:
+        """Whether there is such a reference, and it was cut out of a map."""
+        path = self._path(reference)
+        return path is not None and is_virtual(path)
 
     def compare(
         self, area: Area, target: Target, reference: str | None, limit_um: float

@@ -8,7 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pacetomo.files.stack import HEADER_BYTES
+from pacetomo.errors import StackError
+from pacetomo.files.atomic import PathLike
+from pacetomo.files.stack import HEADER_BYTES, read_header
+
+VIRTUAL = "pacetomo: virtual map"
+"""How the first title of an image begins that was cut out of a map and not taken."""
 
 _LABEL_BYTES, _MOST_LABELS = 80, 10
 _LITTLE_ENDIAN = b"DA\0\0"
@@ -40,3 +45,12 @@ def image_bytes(pixels: NDArray[np.int16], pixel_size_angstrom: float, labels: S
         start = 224 + number * _LABEL_BYTES
         header[start : start + _LABEL_BYTES] = text
     return bytes(header) + np.ascontiguousarray(pixels, dtype="<i2").tobytes()
+
+
+def is_virtual(path: PathLike) -> bool:
+    """Whether an image was cut out of a map; False for what cannot be read, which its user will be told of."""
+    try:
+        labels = read_header(path).labels
+    except StackError:
+        return False
+    return any(label.startswith(VIRTUAL) for label in labels)

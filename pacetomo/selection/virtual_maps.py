@@ -27,7 +27,7 @@ from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import MontageTargetSettings
-from pacetomo.selection.virtual_maps_cut import Cut, cut, step_between
+from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
 from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
 from pacetomo.selection.virtual_maps_image import MapImage, Spot, read_map_image
@@ -245,7 +245,7 @@ def _targets(
 ) -> TargetSet:
     """Targets with coordinates as the map shows them; those beyond the reach of image shift are skipped."""
     origin = source.placed(chosen[0].spot)
-    has_preview = any(kind.camera_set != VIEW_SET for kind in kinds)
+    preview = next((kind for kind in kinds if kind.camera_set != VIEW_SET), None)
     targets = []
     for number, one in enumerate(chosen, 1):
         shift = source.pixel_to_specimen.apply(source.placed(one.spot).minus(origin))
@@ -256,13 +256,13 @@ def _targets(
                 f"target, beyond the limit of {limit_um:g} µm (imageShiftLimit): it is set to be skipped",
                 Level.WARNING,
             )
-        preview = files.reference(number)
+        reference = files.reference(number)
         targets.append(
             Target(
                 number,
                 f"{files.root}_ts_{number:03d}.mrc",
-                reference=preview.name if has_preview else None,
-                view=f"{preview.stem}_view.mrc",
+                reference=reference.name if _can_be_found(desk, source, one, number, preview) else None,
+                view=f"{reference.stem}_view.mrc",
                 shift_um=_rounded(shift) if number > 1 else ORIGIN,
                 stage_um=_rounded(one.point.stage_um),
                 skip=is_far,
@@ -273,6 +273,23 @@ def _targets(
     if abs(tilt_deg) > LEVEL_DEG:
         found = found.with_override("tiltTargets", format_float(round(tilt_deg, 2)))
     return found
+
+
+def _can_be_found(desk: Desk, source: MapImage, one: Chosen, number: int, preview: Kind | None) -> bool:
+    """Whether a target has a Preview that shows something to align by."""
+    if preview is None:
+        return False
+    optics = preview.optics
+    step = step_between(source, preview.to_specimen)
+    if structure(source, one.spot, optics.columns, optics.rows, step) >= STRUCTURED:
+        return True
+    desk.tell(
+        f"Warning: map {source.item.label} shows nothing to align by in the Preview of target {number} (point "
+        f"{one.point.label}): it is written, but the target will be looked for in View only"
+        + ("; a tracking target that shows something makes all targets more exact" if number == 1 else ""),
+        Level.WARNING,
+    )
+    return False
 
 
 def _rounded(place: XY) -> XY:

@@ -10,7 +10,7 @@ from pacetomo.files.atomic import Wait, write_bytes_atomically
 from pacetomo.files.exchange import mdoc_of
 from pacetomo.files.mdoc import Mdoc, MdocSection, format_mdoc, parse_mdoc
 from pacetomo.files.navigator import ItemKind, NavItem, new_item
-from pacetomo.files.new_stack import image_bytes
+from pacetomo.files.new_stack import VIRTUAL, image_bytes
 from pacetomo.frames import XY, Matrix2
 from pacetomo.scope.desk import Optics
 from pacetomo.selection.virtual_maps_cut import Cut
@@ -58,7 +58,7 @@ def write_image(
     """
     axis_deg = (kind.optics.rotation_deg - 90.0 + 180.0) % 360.0 - 180.0
     labels = [
-        f"pacetomo: virtual map cut from {source.path.name}",
+        f"{VIRTUAL} cut from {source.path.name}",
         f"    Tilt axis angle = {axis_deg:.1f}, binning = {kind.optics.binning:g}  spot = 0  camera = 0",
     ]
     write_bytes_atomically(path, image_bytes(made.pixels, kind.optics.pixel_um * 1e4, labels), wait)

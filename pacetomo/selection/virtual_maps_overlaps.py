@@ -6,6 +6,7 @@ in the mdoc what it found by aligning overlaps; where it did not, the pieces tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import combinations
@@ -25,6 +26,9 @@ LEAST_OVERLAP_PX = 16
 SHORTEST_PX = 128
 """Least width of what is compared: more than the overlap where that is narrow, as pieces may overlap by more."""
 
+SEARCHED = 0.6
+"""Share of the overlap by which pieces may be off and still be compared."""
+
 LEAST_SHARE = 0.12
 """Share of the compared parts that must show the same for a shift to be believed."""
 
@@ -32,7 +36,7 @@ LEAST_HEIGHT = 8.0
 """Height of a peak in standard deviations of the correlation; true ones have more than 20."""
 
 DISTINCT = 1.25
-"""How many times as high as any peak farther away it must be: holes of a film look alike."""
+"""How many times as high as any peak farther away within reach it must be."""
 
 WIDTH_PX = 12
 FINE_PX, COARSE_PX = 1.0, 12.0
@@ -100,16 +104,16 @@ def _further(source: MapImage, first: int, second: int) -> XY | None:
     in_y = _windows(int(corners[0].y), int(corners[1].y), source.header.rows)
     if in_x is None or in_y is None:
         return None
-    across, along = in_x, in_y
-    parts = [
+    (across, overlap_x), (along, overlap_y) = in_x, in_y
+    one, other = (
         _conditioned(source.window(number, across[which], along[which]))
         for which, number in enumerate((first, second))
-    ]
+    )
     planned = XY(
         corners[0].x + across[0].start - corners[1].x - across[1].start,
         corners[0].y + along[0].start - corners[1].y - along[1].start,
     )
-    found = shift_between(*parts)
+    found = shift_between(one, other, planned, SEARCHED * min(overlap_x, overlap_y))
     return None if found is None else planned.minus(found)
 
 
@@ -122,7 +126,7 @@ def _conditioned(pixels: NDArray[Any]) -> Pixels:
     return cast(Pixels, values - values.mean())
 
 
-def shift_between(first: Pixels, second: Pixels) -> XY | None:
+def shift_between(first: Pixels, second: Pixels, expected: XY, reach: float) -> XY | None:
     """Where the content of one image lies in another of the same size.
 
     The height at each shift is the correlation of what overlaps there over the square root of its area: what noise
@@ -132,6 +136,10 @@ def shift_between(first: Pixels, second: Pixels) -> XY | None:
     ----------
     first, second : array (rows, columns)
         Row 0 lowest, of mean 0.
+    expected : XY
+        Columns and rows by which it should be shifted.
+    reach : float
+        How far from there it is looked for along either axis.
 
     Returns
     -------
@@ -141,27 +149,33 @@ def shift_between(first: Pixels, second: Pixels) -> XY | None:
     shape = [2 * size for size in first.shape]
     spectra = [scipy.fft.rfft2(part, shape) for part in (first, second)]
     heights = scipy.fft.irfft2(spectra[1] * np.conj(spectra[0]), shape)
+    rows, columns = _near(expected.y, reach, first.shape[0]), _near(expected.x, reach, first.shape[1])
     # Overlaps of rectangles are products of triangles.
-    sides = [np.clip(size - np.abs(_shifts(2 * size)), 0, None) for size in first.shape]
-    shared = np.outer(*sides)
-    heights = np.where(shared > LEAST_SHARE * first.size, heights / np.sqrt(np.maximum(shared, 1)), 0.0)
-    row, column = np.unravel_index(int(np.argmax(heights)), heights.shape)
-    highest = float(heights[row, column])
-    spread = float(heights.std())
-    around = np.roll(heights, (WIDTH_PX - row, WIDTH_PX - column), axis=(0, 1))
-    around[: 2 * WIDTH_PX + 1, : 2 * WIDTH_PX + 1] = 0.0
-    if highest < LEAST_HEIGHT * spread or highest < DISTINCT * float(around.max()):
+    shared = np.outer(first.shape[0] - np.abs(rows), first.shape[1] - np.abs(columns))
+    if shared.size == 0:
         return None
-    return XY(float(_shifts(shape[1])[column]), float(_shifts(shape[0])[row]))
+    heights = np.where(
+        shared > LEAST_SHARE * first.size,
+        heights[np.ix_(rows, columns)] / np.sqrt(np.maximum(shared, 1)),
+        0.0,
+    )
+    row, column = np.unravel_index(int(np.argmax(heights)), heights.shape)
+    highest, spread = float(heights[row, column]), float(np.median(np.abs(heights))) * 1.4826
+    beside = np.abs(rows - rows[row])[:, None] + np.abs(columns - columns[column])[None, :] > WIDTH_PX
+    others = float(heights[beside].max()) if beside.any() else 0.0
+    if not highest > LEAST_HEIGHT * spread or highest < DISTINCT * others:
+        return None
+    return XY(float(columns[column]), float(rows[row]))
 
 
-def _shifts(size: int) -> NDArray[np.intp]:
-    """Shift of each place along an axis of a correlation."""
-    return (np.arange(size) + size // 2) % size - size // 2
+def _near(expected: float, reach: float, size: int) -> NDArray[np.intp]:
+    """Shifts along one axis to look at; as indices of a correlation negative ones count from its end."""
+    low, high = max(math.floor(expected - reach), 1 - size), min(math.ceil(expected + reach), size - 1)
+    return np.arange(low, high + 1)
 
 
-def _windows(first: int, second: int, size: int) -> tuple[range, range] | None:
-    """Parts of two pieces that begin at these pixels to be compared along an axis; None without an overlap.
+def _windows(first: int, second: int, size: int) -> tuple[tuple[range, range], int] | None:
+    """Parts of two pieces that begin at these pixels to be compared along an axis, and their overlap; None without.
 
     Both parts are equally long, at least as long as can be compared.
     """
@@ -170,4 +184,4 @@ def _windows(first: int, second: int, size: int) -> tuple[range, range] | None:
         return None
     length = min(size, max(overlap, SHORTEST_PX))
     low, high = range(length), range(size - length, size)
-    return (high, low) if second > first else (low, high)
+    return ((high, low) if second > first else (low, high)), overlap
