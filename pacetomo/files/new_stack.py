@@ -17,6 +17,7 @@ VIRTUAL = "pacetomo: virtual map"
 
 _LABEL_BYTES, _MOST_LABELS = 80, 10
 _LITTLE_ENDIAN = b"DA\0\0"
+_MRC_2014 = 20140
 
 
 def image_bytes(pixels: NDArray[np.int16], pixel_size_angstrom: float, labels: Sequence[str] = ()) -> bytes:
@@ -38,6 +39,7 @@ def image_bytes(pixels: NDArray[np.int16], pixel_size_angstrom: float, labels: S
     struct.pack_into("<6f3i", header, 40, *cell, 90.0, 90.0, 90.0, 1, 2, 3)
     statistics = (float(pixels.min()), float(pixels.max()), float(pixels.mean()))
     struct.pack_into("<3f", header, 76, *statistics)
+    struct.pack_into("<i", header, 108, _MRC_2014)
     header[208:216] = b"MAP " + _LITTLE_ENDIAN
     struct.pack_into("<fi", header, 216, float(pixels.std()), min(len(labels), _MOST_LABELS))
     for number, label in enumerate(labels[:_MOST_LABELS]):

@@ -105,6 +105,8 @@ def _further(source: MapImage, first: int, second: int) -> XY | None:
     if in_x is None or in_y is None:
         return None
     (across, overlap_x), (along, overlap_y) = in_x, in_y
+    if overlap_x < 0.5 * source.header.columns and overlap_y < 0.5 * source.header.rows:
+        return None  # they meet in a corner only
     one, other = (
         _conditioned(source.window(number, across[which], along[which]))
         for which, number in enumerate((first, second))
@@ -152,15 +154,12 @@ def shift_between(first: Pixels, second: Pixels, expected: XY, reach: float) -> 
     rows, columns = _near(expected.y, reach, first.shape[0]), _near(expected.x, reach, first.shape[1])
     # Overlaps of rectangles are products of triangles.
     shared = np.outer(first.shape[0] - np.abs(rows), first.shape[1] - np.abs(columns))
-    if shared.size == 0:
+    believed = shared > LEAST_SHARE * first.size
+    if not believed.any():
         return None
-    heights = np.where(
-        shared > LEAST_SHARE * first.size,
-        heights[np.ix_(rows, columns)] / np.sqrt(np.maximum(shared, 1)),
-        0.0,
-    )
+    heights = np.where(believed, heights[np.ix_(rows, columns)] / np.sqrt(np.maximum(shared, 1)), 0.0)
     row, column = np.unravel_index(int(np.argmax(heights)), heights.shape)
-    highest, spread = float(heights[row, column]), float(np.median(np.abs(heights))) * 1.4826
+    highest, spread = float(heights[row, column]), 1.4826 * float(np.median(np.abs(heights[believed])))
     beside = np.abs(rows - rows[row])[:, None] + np.abs(columns - columns[column])[None, :] > WIDTH_PX
     others = float(heights[beside].max()) if beside.any() else 0.0
     if not highest > LEAST_HEIGHT * spread or highest < DISTINCT * others:
