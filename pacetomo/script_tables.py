@@ -51,6 +51,13 @@ class SelectionSettings:
     vecB: tuple[float, ...] = setting(
         (0.0, 0.0), "µm", -1000, 1000, "vector to the neighbour on the other side; 0, 0 to be found"
     )
+    registerPattern: bool = setting(
+        True,
+        "",
+        None,
+        None,
+        "measure at holes around the pattern how View and Record differ (a Preview of each)",
+    )
     patternRot: float = setting(
         0.0, "deg", -360, 360, "turn of the pattern that fills a polygon against the tilt axis"
     )
@@ -77,11 +84,12 @@ class SelectionSettings:
     maxTilt: float = setting(
         60.0, "deg", 0, 80, "tilt for which the beam is drawn, stretched across the tilt axis"
     )
+    tgtMntSize: tuple[int, int] = setting(
+        (1, 1), "tiles", 1, 99, "tiles of each target, whose outline is drawn in place of the beam"
+    )
+    tgtMntOverlap: float = setting(0.05, "", 0, 0.9, "overlap of neighbouring tiles")
     imageShiftLimit: float = setting(
         20.0, "µm", 0.1, 100, "farthest image shift, which targets must not pass"
-    )
-    alignLimit: float = setting(
-        2.0, "µm", 0.1, 100, "how far a target may be off where it was expected when it is refined"
     )
     edit: bool = setting(False, "", None, None, "open the target editor when all targets are chosen")
 

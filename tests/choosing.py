@@ -73,7 +73,7 @@ class Choosing:
                 Rule("OKBox", rf"(Target|Position) {number}\b", drags=(Drag(point_um=tuple(point)),))
                 for number, point in enumerate(points, 1)
             ]
-        # Each key b comes after the image was dragged: in View, in Preview, and for the first target in another Preview,
+        # Each key b comes after the image was dragged: in View, in Preview, for the first target in another Preview,
         # which is taken because nobody knew yet how View and Record differ.
         drags = [Drag(point_um=tuple(point)) for point in (points[0], *points) for _ in range(2)][1:]
         return [

@@ -107,7 +107,7 @@ class Bench:
         self.low_mag = low_mag
         self.tally = Tally()
         self.tilt_deg = desk.tilt_deg()
-        self._calibration = desk.calibration()
+        self.calibration = desk.calibration()
         self._focus_um = desk.focus_um()
 
     # going there
@@ -127,13 +127,13 @@ class Bench:
 
     def stage_step_um(self, shift_um: XY) -> XY:
         """Move of the stage that centres what an image shift centres, at the present tilt."""
-        step = self._calibration.specimen_to_stage.apply(shift_um)
+        step = self.calibration.specimen_to_stage.apply(shift_um)
         return XY(step.x, step.y / math.cos(math.radians(self.tilt_deg)))
 
     def shift_of_stage(self, step_um: XY) -> XY:
         """Image shift that centres what a move of the stage centres, at the present tilt."""
         flat = XY(step_um.x, step_um.y * math.cos(math.radians(self.tilt_deg)))
-        return self._calibration.stage_to_specimen.apply(flat)
+        return self.calibration.stage_to_specimen.apply(flat)
 
     # images
 
@@ -223,7 +223,7 @@ SEARCHED = 0.25
 
 
 def _field_um(picture: Picture) -> float:
-    return min(picture.pixels.shape) * math.sqrt(abs(picture.to_specimen.determinant))
+    return float(min(picture.pixels.shape)) * math.sqrt(abs(picture.to_specimen.determinant))
 
 
 def moved(pixels: NDArray[Any], right: int, up: int) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from pacetomo.script_tables import SelectionSettings
 from pacetomo.selection.bench import NEAR_UM, Bench, Chosen
 from pacetomo.selection.draft import Draft
 from pacetomo.selection.person import Person, Verdict
-from pacetomo.selection.registration import FEWEST_PAIRS, NoRegistration, register
+from pacetomo.selection.registration import FEWEST_PAIRS, NoRegistration, Registration, register
 
 FAR_IN_PREVIEW = 0.25
 """Share of the Preview's shorter side beyond which a dragged one shows too little of the target's surroundings."""
@@ -39,7 +39,7 @@ class Dragging:
         self._draft = draft
         self._wanted = wanted
         self._low_mag = bench.low_mag.value.capitalize()
-        self._exposed_at = ORIGIN
+        self.exposed_at = ORIGIN
         self._apart: list[XY] = []
 
     # ways
@@ -50,7 +50,7 @@ class Dragging:
             return
         while self._person.wants_another(len(self._draft.chosen)):
             number = self._draft.next_number
-            position = self._position(f"Target {number}", self._draft.chosen[-1].shift_um)
+            position = self.centred(f"Target {number}", self._draft.chosen[-1].shift_um)
             if position is None:
                 return
             if self.preview_of(position) is Verdict.FINISH:
@@ -91,18 +91,18 @@ class Dragging:
     def tracking_target(self) -> bool:
         """Target 1, brought onto the tilt axis, with its Preview and View; whether there is one."""
         while True:
-            position = self._position("Target 1, the tracking target", self._desk.shift_um())
+            position = self.centred("Target 1, the tracking target", self._desk.shift_um())
             if position is None:
                 return False
             picture = self._bench.picture()
-            shift = self.onto_axis(position, picture, position.minus(self._exposed_at))
+            shift = self.onto_axis(position, picture, position.minus(self.exposed_at))
             verdict = self.preview_of(shift)
             if verdict is Verdict.ACCEPT:
                 self.view_reference()
             if verdict is not Verdict.BACK:
                 return verdict is Verdict.ACCEPT
 
-    def _position(self, what: str, start: XY) -> XY | None:
+    def centred(self, what: str, start: XY) -> XY | None:
         """Have a position chosen in View, beginning at a shift; None to finish."""
         if not self._bench.go(start):
             return None
@@ -121,7 +121,7 @@ class Dragging:
 
     def _look_in_view(self) -> None:
         self._bench.look(self._bench.low_mag)
-        self._exposed_at = self._desk.shift_um()
+        self.exposed_at = self._desk.shift_um()
 
     def _too_far(self, shift: XY) -> None:
         self._person.warn(
@@ -147,7 +147,7 @@ class Dragging:
                 positions.append(now)
                 if not self._person.wants_another(len(positions)):
                     return positions
-            if verdict is Verdict.AGAIN or now.minus(self._exposed_at).length > reach_um:
+            if verdict is Verdict.AGAIN or now.minus(self.exposed_at).length > reach_um:
                 self._bench.go(now)
                 self._look_in_view()
 
@@ -168,7 +168,7 @@ class Dragging:
         if not isinstance(found, Missing):
             return left.plus(found).plus(off_centre)
         self._desk.tell(f"Warning: the tracking target was not found again ({found.reason})", Level.WARNING)
-        position = self._position("Target 1, the tracking target, after a move of the stage", left)
+        position = self.centred("Target 1, the tracking target, after a move of the stage", left)
         return left if position is None else position
 
     def preview_of(self, position: XY) -> Verdict:
@@ -228,7 +228,7 @@ class Dragging:
         places = places_around(shift, self._wanted.previewsPerTarget, BESIDE * field_um)
         self._desk.open_series(self._draft.files.folder / self._draft.choices_name(number))
         try:
-            taken = []
+            taken: list[XY] = []
             for place in places:
                 if taken and not self._bench.go(place):
                     continue
@@ -241,7 +241,9 @@ class Dragging:
             self._desk.close_series()
         buffers = self._desk.keeping_buffers(len(taken))
         answer = self._desk.enter_number(
-            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?", 1, 0
+            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?",
+            1,
+            0,
         )
         choice = round(answer or 0)
         if not 1 <= choice <= len(taken):
@@ -264,8 +266,9 @@ class Dragging:
         From the fifth refined one on, what View and Record differ in is known and taken into account.
         """
         first = self._draft.chosen[0].shift_um
-        chosen, found = [], []
-        registration = None
+        chosen: list[XY] = []
+        found: list[XY] = []
+        registration: Registration | None = None
         for step in steps:
             expected = step if registration is None else registration.apply(step)
             verdict = self.preview(first.plus(expected), by_hand)
@@ -279,7 +282,6 @@ class Dragging:
                 answer = register(chosen, found)
                 if isinstance(answer, NoRegistration):
                     self._desk.tell(f"View and Record are not registered: {answer.reason}")
-                    registration = None
                 else:
                     registration = answer
                     self._desk.tell(registration.describe())

@@ -51,7 +51,7 @@ def take_group(
             )
     if steps and not near:
         raise TargetFileError(
-            f"all points of the group are beyond the image-shift limit of {bench.limit_um:g} µm from point {first.label}"
+            f"all points of the group are more than {bench.limit_um:g} µm (imageShiftLimit) from point {first.label}"
         )
     go_to(bench, first)
     if by_hand:

@@ -50,7 +50,7 @@ class Person:
         """Have something dragged into the centre of a View or Search image; never BACK."""
         if not self._guidance:
             self._desk.tell(
-                f"{what}: drag it into the centre. Keys: b it is in the centre; v another {low_mag} image here; f finish"
+                f"{what}: drag it into the centre. Keys: b it is centred; v another {low_mag} image here; f finish"
             )
             verdicts = {"b": Verdict.ACCEPT, "v": Verdict.AGAIN, "f": Verdict.FINISH}
             return verdicts[self._desk.wait_for_key("bvf")]

@@ -11,10 +11,12 @@ from pacetomo.scope.desk import Desk, Place
 from pacetomo.scope.protocol import Area, Level
 from pacetomo.script_tables import SelectionSettings
 from pacetomo.selection.bench import Bench
+from pacetomo.selection.copy_session import copy_to_acquire
 from pacetomo.selection.draft import Draft, target_file_of
 from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.groups import group_of, take_group
 from pacetomo.selection.outlines import draw_outlines
+from pacetomo.selection.patterns import PatternWay
 from pacetomo.selection.person import Person
 from pacetomo.settings import SettingValue
 
@@ -99,7 +101,9 @@ class _Selection:
             if self._wanted.drawBeam:
                 draw_outlines(self._desk, self._bench, self._draft, self._wanted)
             self._draft.finish()
-            return (self._draft.files.target_file,)
+            own = self._draft.files
+            copies = copy_to_acquire(self._desk, own) if self._wanted.copyToAcquire else ()
+            return (own.target_file, *copies)
         self._draft.discard()
         raise CancelledError(
             f"The targets were dropped: no target file is written. Images that were taken are still there "
@@ -108,6 +112,9 @@ class _Selection:
 
     def _choose(self) -> None:
         wanted = self._wanted
+        if wanted.targetPattern:
+            PatternWay(self._bench, self._person, self._draft, self._dragging, wanted).choose()
+            return
         if wanted.targetByShift:
             self._dragging.by_shift()
             return
@@ -182,7 +189,9 @@ def _trouble_with(folder: Path, name: str) -> str | None:
         return f"{name[:20]}... has more than 60 characters: choose a shorter name"
     path = target_file_of(folder, name).target_file
     if path.exists():
-        return f"{path.name} is there already: choose another name, or open it in the editor (pacetomo edit {path.name})"
+        return (
+            f"{path.name} is there already: choose another name, or change it with pacetomo edit {path.name}"
+        )
     return None
 
 

@@ -185,6 +185,7 @@ def test_low_dose_off_is_said_before_any_image(choosing):
 
 def test_the_microscope_is_put_back(choosing):
     here = choosing(fidelity="kinematic")
+
     def state():
         return (*here.desk.shift_um(), here.desk.focus_um(), here.desk.tilt_deg())
 

@@ -1,0 +1,78 @@
+"""Copies of a pattern at all Navigator points that are set to Acquire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pacetomo.area_files import AreaFiles
+from pacetomo.errors import TargetFileError
+from pacetomo.files.target_file import read_targets, write_targets
+from pacetomo.frames import ORIGIN
+from pacetomo.scope.desk import POINT, Desk, Place
+from pacetomo.scope.protocol import Level
+from pacetomo.selection.copying import copied, copy_files, free_number
+
+
+def copy_to_acquire(desk: Desk, original: AreaFiles) -> tuple[Path, ...]:
+    """Copy an area to every point that is set to Acquire and has no target file of its own.
+
+    Each copy has a target file, and each of its targets a point in the Navigator; the point that was set to Acquire is
+    that of its tracking target.
+
+    Returns
+    -------
+    tuple of Path
+        The target files of the copies.
+
+    Raises
+    ------
+    TargetFileError
+        When there is no such point, or the original cannot be copied.
+    """
+    targets = read_targets(original.target_file, desk.wait)
+    points = free_points(desk)
+    if not points:
+        raise TargetFileError(
+            f"{original.target_file.name} is copied to no place: set the Navigator points to Acquire at which it is "
+            "wanted, those without a target file in their note"
+        )
+    shifts = targets.resolved_shifts(desk.calibration().stage_to_specimen)
+    to_stage = desk.calibration().specimen_to_stage
+    written = []
+    number = free_number(original)
+    for point in points:
+        copy = copy_files(original, number)
+        new = copied(targets, original, copy, point.stage_um)
+        write_targets(copy.target_file, new, desk.wait)
+        desk.set_note(point.place, copy.target_file.name)
+        group = desk.unique_id()
+        for target, resolved in zip(new.targets[1:], shifts.targets[1:]):
+            stage = target.stage_um or point.stage_um.plus(to_stage.apply(resolved.shift_um or ORIGIN))
+            place = desk.add_point(stage, point.height_um, group)
+            desk.set_label(place, f"p{number:02d}_{target.number:03d}")
+        written.append(copy.target_file)
+        number += 1
+    desk.save_navigator()
+    desk.tell(
+        f"{original.target_file.name} is copied to {len(written)} points: {_names(written)}", Level.GOOD
+    )
+    return tuple(written)
+
+
+def free_points(desk: Desk) -> tuple[Place, ...]:
+    """Points set to Acquire whose note names no target file."""
+    return tuple(place for place in desk.marked_places() if place.kind == POINT and not _is_area(place.note))
+
+
+def _is_area(note: str) -> bool:
+    try:
+        AreaFiles(Path(note.strip()))
+    except TargetFileError:
+        return False
+    return True
+
+
+def _names(paths: Sequence[Path]) -> str:
+    names = [path.name for path in paths]
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} to {names[-1]}"
