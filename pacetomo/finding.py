@@ -4,6 +4,9 @@ What is looked at depends on the settings. Without `alignToP` the area and the t
 and Preview references, the others by those that `viewAli` and `previewAli` ask for. With `alignToP` a View image
 compared with the operator's hole takes the place of all references, for the tracking target always and for the
 others when `previewAli` or `viewAli` wants them aligned at all.
+
+View references that were cut out of a map (`pacetomo.files.new_stack.is_virtual`) show in their centre what View images
+have there; how far that is from the centre of Record is measured on the tracking target, or beside the targets.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pacetomo.beside import MOST_ASIDE_UM, view_aside_um
 from pacetomo.errors import ScopeError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
@@ -28,9 +32,6 @@ STAGE_PRECISION_UM = 1.0
 """A point nearer than this to the centre is centred by image shift: the stage would not do better."""
 
 WELL_CENTRED_UM = 0.05
-
-MOST_ASIDE_UM = 1.0
-"""Farthest that the centres of View and Record are believed to be apart; more is a wrong peak."""
 
 ANY_HOLE = 1.6
 """How much farther than for its own hole the tracking target of a copied pattern looks: as far as the middle of four
@@ -161,7 +162,12 @@ class Finding:
                 in_preview = in_preview or area is Area.PREVIEW
                 if offset.length < WELL_CENTRED_UM and (area is Area.PREVIEW or Area.PREVIEW not in looks):
                     break
-        if in_preview and any(map(self._is_in_virtual_view, self._job.active)):
+        if not self._looking.has_virtual(tracking.view) or self._job.settings.alignToP:
+            return shift
+        if not in_preview:
+            self._look_beside(shift, focus_um)
+            return shift.minus(self.view_aside_um)
+        if any(map(self._is_in_virtual_view, self._job.active)):
             self._compare_view_with_record(shift, focus_um)
         return shift
 
@@ -175,14 +181,26 @@ class Finding:
         A View reference that was taken at a target makes up for that itself; one that was cut out of a map has in its
         centre what View images have, and that is not quite what Record has.
         """
-        tracking = self._job.targets.tracking
-        if not self._looking.has_virtual(tracking.view):
-            return
         self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
-        offset = self._in_view(tracking)
+        offset = self._in_view(self._job.targets.tracking)
         if isinstance(offset, XY) and offset.length < MOST_ASIDE_UM:
-            self.view_aside_um = offset
-            self._notes.note("view_aside", offset_nm=[offset.x * 1000, offset.y * 1000])
+            self._believe(offset)
+
+    def _believe(self, offset: XY) -> None:
+        self.view_aside_um = offset
+        self._notes.note("view_aside", offset_nm=[offset.x * 1000, offset.y * 1000])
+
+    def _look_beside(self, shift: XY, focus_um: float) -> None:
+        """See at a structure beside the targets how View lies to Record, where the tracking target shows nothing."""
+        self._notes.step("compare_view", "Comparing View with Record beside the targets")
+        offset = view_aside_um(self._scope, self._job, self._looking, shift, focus_um)
+        if isinstance(offset, XY):
+            self._believe(offset)
+        else:
+            self._notes.warn(
+                f"View could not be compared with Record beside the targets ({offset.reason}): targets are as far off "
+                "as the centres of the two are apart"
+            )
 
     def _looks_at_tracking_target(self, tracking: Target) -> list[Area]:
         """Images to compare; a second one corrects what the first shift got wrong."""

@@ -80,6 +80,10 @@ class Looking:
             )
         return offset
 
+    def look(self, area: Area) -> Shot:
+        """Take an image that is on no target."""
+        return self._shoot(area)
+
     def compare_with_hole(self, target: Target | None, limit_um: float) -> ShiftOrMissing:
         """Offset of the nearest hole in a fresh View image from the operator's hole; `target` as the warning names it.
 

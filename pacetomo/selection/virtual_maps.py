@@ -113,7 +113,7 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
         _into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
     desk.tell(
         f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
-        "Navigator is set to Acquire",
+        "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
         Level.GOOD,
     )
     return files.target_file
