@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "acquire_here", "select_targets_here", "targets_from_montage_here"]
+__all__ = [
+    "__version__",
+    "acquire_here",
+    "measure_geometry_here",
+    "measure_offset_here",
+    "select_targets_here",
+    "targets_from_montage_here",
+]
 
 
 def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
@@ -14,6 +21,20 @@ def acquire_here(settings_file: str | None = None, **settings: Any) -> None:
     from pacetomo.acquire import acquire_here as acquire
 
     acquire(settings_file, **settings)
+
+
+def measure_geometry_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Measure pretilt and rotation of the sample; see `pacetomo.measurement.geometry.measure_geometry_here`."""
+    from pacetomo.measurement.geometry import measure_geometry_here as measure
+
+    measure(settings_file, **settings)
+
+
+def measure_offset_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Measure the tilt axis offset; see `pacetomo.measurement.offset.measure_offset_here`."""
+    from pacetomo.measurement.offset import measure_offset_here as measure
+
+    measure(settings_file, **settings)
 
 
 def select_targets_here(settings_file: str | None = None, **settings: Any) -> None:

@@ -21,6 +21,7 @@ from pacetomo.files.run_file import write_run
 from pacetomo.files.stage_profile import format_profile, parse_profile
 from pacetomo.files.target_file import read_targets
 from pacetomo.finding import hole_problems
+from pacetomo.frame_names import FrameNames, noted_names
 from pacetomo.job import Job, make_job
 from pacetomo.joint.profile import StageProfile
 from pacetomo.journal import Journal
@@ -46,6 +47,7 @@ from pacetomo.resume import (
 )
 from pacetomo.run_state import RunHeader, RunState, TargetState
 from pacetomo.schemes import Branch
+from pacetomo.scope.facts import Facts
 from pacetomo.scope.protocol import Item, Level, Microscope
 from pacetomo.scope.serialem_scope import connect
 from pacetomo.scope.watchdog import Watchdog
@@ -57,6 +59,7 @@ from pacetomo.settings import (
     format_settings,
     read_settings_toml,
     resolve_settings,
+    settings_hash,
 )
 from pacetomo.stage_profiles import load_profile, profile_path, told_series, update_profile
 from pacetomo.taking import track_series
@@ -154,14 +157,16 @@ def acquire_area(
         said: list[str] = []
         if before is not None:
             job, said = job_to_go_on_with(job, before)
-        problems = _refuse_or_warn(scope, job, before is not None)
+        facts = scope.facts()
+        problems = _refuse_or_warn(scope, job, facts, before is not None)
         for target in job.active if before is None else ():  # existing images are never overwritten
             own = files.folder / target.series
             beside = [own.with_name(name(own.name)) for name in (track_series, view_series)]
             for stack in (own, *beside, *tile_stacks(own)):
                 for path in (stack, stack.with_name(f"{stack.name}.mdoc")):
                     move_aside(path, scope.wait)
-        text = format_settings(resolved, f"{files.root}, run {number}")
+        hashed = settings_hash(resolved.values())
+        text = format_settings(resolved, f"{files.root}, run {number}, SettingsHash {hashed}")
         write_text_atomically(files.settings(number), text, scope.wait)
         with Journal(files.journal(number), scope.clock_s) as journal, ExitStack() as ends:
             settings = job.settings
@@ -174,7 +179,7 @@ def acquire_area(
             for change in said:
                 scope.tell(f"Going on: {change}", Level.WARNING)
                 journal.note("change", text=change)
-            run = _Run(scope, item, job, number, journal)
+            run = _Run(scope, item, job, number, journal, facts)
             return run.begin() if before is None else run.go_on(before)
     finally:
         _leave(scope, files)
@@ -209,10 +214,10 @@ def _keep_log(scope: Microscope, path: Path) -> None:
         scope.tell(f"Warning: the log is not saved ({err})", Level.WARNING)
 
 
-def _refuse_or_warn(scope: Microscope, job: Job, goes_on: bool) -> list[Problem]:
+def _refuse_or_warn(scope: Microscope, job: Job, facts: Facts, goes_on: bool) -> list[Problem]:
     """Tell the operator what would go wrong; refuse what makes the run pointless."""
     problems = [
-        *find_problems(job, scope.facts(), goes_on),
+        *find_problems(job, facts, goes_on),
         *hole_problems(scope, job),
         *magnification_problems(scope, job),
     ]
@@ -284,6 +289,7 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int, goes
             name: {"value": value, "origin": job.resolved.origins[name]}
             for name, value in job.resolved.values().items()
         },
+        settings_hash=settings_hash(job.resolved.values()),
         policies=job.policies.as_table(),
         tilts_deg=[stop.tilt_deg for stop in job.stops],
         exposures=estimate.exposures,
@@ -299,7 +305,10 @@ def _note_start(journal: Journal, scope: Microscope, job: Job, number: int, goes
 class _Run:
     """One run of an area, from its beginning or from where it was interrupted, to a noted end however it ends."""
 
-    def __init__(self, scope: Microscope, item: Item, job: Job, number: int, journal: Journal) -> None:
+    def __init__(
+        self, scope: Microscope, item: Item, job: Job, number: int, journal: Journal, facts: Facts
+    ) -> None:
+        self._facts = facts
         self._scope = scope
         self._item = item
         self._job = job
@@ -315,7 +324,7 @@ class _Run:
         """Set up the area and acquire it."""
         with self._noting_the_end():
             self._use_profile(load_profile(self._job, self._scope.wait))
-            preparation = Preparation(self._scope, self._job, self._notes, self._upkeep)
+            preparation = Preparation(self._scope, self._job, self._notes, self._upkeep, self._facts)
             prepared = preparation.run(self._item)
             self._job = preparation.job  # with what the set-up has measured
             books = self._open_books(_fresh_state(self._job))
@@ -328,7 +337,15 @@ class _Run:
                 books.save()  # from the first exposure on there is something to go on with
                 model = make_model(self._job, prepared.starts, prepared.start_tilt_deg, self._profile)
                 remembering = RememberingModel(model, memory.append)
-                Acquisition(self._scope, self._job, prepared, remembering, books, self._upkeep).run()
+                Acquisition(
+                    self._scope,
+                    self._job,
+                    prepared,
+                    remembering,
+                    books,
+                    self._upkeep,
+                    facts=self._facts,
+                ).run()
             self._conclude(books)
         return books.state
 
@@ -359,7 +376,9 @@ class _Run:
                 books.save()
                 text = f"Going on with {job.files.root}: {len(done)} of {len(job.plan)} images were taken"
                 self._notes.step(GOES_ON, text, taken=len(done), planned=len(job.plan))
-                acquisition = Acquisition(self._scope, job, prepared, remembering, books, self._upkeep, done)
+                acquisition = Acquisition(
+                    self._scope, job, prepared, remembering, books, self._upkeep, done, self._facts
+                )
                 if acquisition.ahead:
                     is_moved = recovery.stage(acquisition.ahead[0])
                     acquisition.run(is_moved)
@@ -383,6 +402,8 @@ class _Run:
         to_is = self._scope.calibration().specimen_to_is
         run_file = self._job.files.run_file(self._number)
         self._books = Books(state, self._job.targets, run_file, to_is, self._journal, self._scope)
+        used = noted_names(self._journal.path, self._scope.wait)
+        self._books.frames = FrameNames(self._job.files.root, self._number, used)
         return self._books
 
     def _origin(self, prepared: Prepared) -> Origin:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.run_file import write_run
+from pacetomo.frame_names import FrameNames
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.journal import Journal
@@ -32,6 +33,9 @@ FAILED = "failed"
 
 START_FOCUS = "startFocus"
 """Key of the focus that gives the target its wanted defocus at the start tilt (µm)."""
+
+BESIDE = "neighbourDose"
+"""Key of the dose by beams aimed at the target's neighbours (e/Å²)."""
 
 OFF_CENTRE = "offCentre"
 """Key of where the target lies in its latest image, from the image's centre (x,y in µm)."""
@@ -65,6 +69,8 @@ class Books:
         Whether something has failed that may be cured.
     memory : MemoryFile or None
         The tracking model's, written to beside these books.
+    frames : FrameNames
+        Names of frame files that the run has used.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class Books:
         self.taken = 0
         self.has_failed = False
         self.memory: MemoryFile | None = None
+        self.frames = FrameNames()
         self._unwritten: PaceError | None = None
         self._targets = targets
         self._run_file = run_file
@@ -126,6 +133,19 @@ class Books:
         """Dose of all Record images of a target so far."""
         target = self.state.numbered(number)
         return max((side.dose_e_per_a2 for side in (target.up, target.down) if side is not None), default=0.0)
+
+    def beside_e_per_a2(self, number: int) -> float:
+        """Dose so far by beams aimed at neighbours of a target."""
+        target = self.state.numbered(number)
+        branch = target.up or target.down or BranchState()
+        return float(dict(branch.extra).get(BESIDE, 0.0))
+
+    def add_beside(self, number: int, dose_e_per_a2: float) -> None:
+        """Add to the dose by beams aimed at neighbours of a target; both sides of the run file carry it."""
+        entry = BESIDE, repr(self.beside_e_per_a2(number) + dose_e_per_a2)
+        for side in BRANCHES:
+            old = self.state.numbered(number).branch(side) or BranchState()
+            self.state = self.state.with_branch(number, side, replace(old, extra=_merged(old.extra, entry)))
 
     def present(self) -> str | None:
         """What the present image is, so that one exposed after this can be told from it; None if that is not known."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional
 
 from pacetomo import ctf
+from pacetomo.annotation import Annotations, Seen
 from pacetomo.books import Books
 from pacetomo.errors import ScopeError
 from pacetomo.frames import ORIGIN, XY
-from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
 from pacetomo.plan import Exposure
 from pacetomo.scope.protocol import CtfFit, FitOrMissing, Level, Microscope
 from pacetomo.taking import Taken, Taking
@@ -67,35 +67,26 @@ class Chronicle:
     ----------
     scope, books, taking
         Where metadata go, where events go, and how images are taken.
-    is_extended : bool
-        Whether metadata get more than a CTF fit.
+    annotations : Annotations
+        Makes the metadata beside a CTF fit.
     """
 
-    def __init__(self, scope: Microscope, books: Books, taking: Taking, is_extended: bool) -> None:
+    def __init__(self, scope: Microscope, books: Books, taking: Taking, annotations: Annotations) -> None:
         self._scope = scope
         self._books = books
         self._taking = taking
-        self._is_extended = is_extended
+        self._annotations = annotations
         self._told: dict[int, tuple[Exposure, bool]] = {}
 
-    def annotate(
-        self,
-        exposure: Exposure,
-        residual_um: XY | None,
-        shift_um: XY | None = None,
-        fit: FitOrMissing | None = None,
-    ) -> None:
-        """Write what is known of the image beside it; failing to do so loses no image."""
-        known = self._books.branch(exposure)
-        shift = (shift_um or known.shift_um).plus(self._taking.travelled_um(exposure))
-        entries: dict[str, str] = {}
-        if self._is_extended:
-            entries[SPECIMEN_SHIFT] = f"{shift.x:.6g} {shift.y:.6g}"
-            if not self._taking.montage(exposure.target).is_single:
-                entries["TargetTile"] = "0 0"
-            entries[EUCENTRIC_OFFSET] = f"{known.z0_um:.6g}"
-            if residual_um is not None:
-                entries[RESIDUAL] = f"{residual_um.x:.6g} {residual_um.y:.6g}"
+    def annotate(self, exposure: Exposure, seen: Seen, fit: FitOrMissing | None = None) -> None:
+        """Write what is known of the image beside it; failing to do so loses no image.
+
+        A defocus that the fit tells comes before that of `seen`.
+        """
+        seen = seen._replace(place_um=seen.place_um.plus(self._taking.travelled_um(exposure)))
+        if isinstance(fit, CtfFit):
+            seen = seen._replace(defocus=ctf.measured(fit) or seen.defocus)
+        entries = self._annotations.of(exposure.target, seen)
         if isinstance(fit, CtfFit):
             entries.update(ctf.metadata(fit))
         try:
@@ -104,8 +95,11 @@ class Chronicle:
         except ScopeError as err:
             self._books.warn(f"metadata of the image could not be completed ({err})", exposure)
 
-    def expose(self, exposure: Exposure, aim: Aim, focus_um: float) -> None:
-        """Mark an exposure before it is made, so that what died in between can be compared."""
+    def expose(self, exposure: Exposure, aim: Aim, focus_um: float, frames: str) -> None:
+        """Mark an exposure before it is made, so that what died in between can be compared.
+
+        `frames` is the base name of its frames.
+        """
         self._books.note(
             "expose",
             **_where(exposure),
@@ -114,6 +108,7 @@ class Chronicle:
             rise_um=aim.rise_um,
             present=self._books.present(),
             sigma_nm=[aim.sigma_um.x * 1000, aim.sigma_um.y * 1000],
+            frames=frames,
         )
 
     def exposed(
@@ -123,6 +118,7 @@ class Chronicle:
         taken: Taken,
         compared: Comparison,
         before_e_per_a2: float,
+        beside_e_per_a2: float | None,
         tiles: list[dict[str, Any]],
     ) -> None:
         """Write down what has come out of an exposure, and tell it in a line."""
@@ -149,6 +145,7 @@ class Chronicle:
             mean_counts=taken.shot.mean_counts,
             dose_e_per_a2=taken.shot.dose_e_per_a2,
             prior_dose_e_per_a2=before_e_per_a2,
+            neighbour_dose_e_per_a2=beside_e_per_a2,
         )
         self._scope.tell(compared.sentence(exposure.target, exposure.tilt_deg), Level.DETAIL)
         self._told[exposure.target] = (exposure, compared.believed)

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pacetomo import __version__
+from pacetomo.cli_edit import add_edit_command
+from pacetomo.cli_export import add_export
 from pacetomo.cli_files import add_file_commands
+from pacetomo.cli_output import add_output_commands
 from pacetomo.errors import PaceError
 
 _EPILOG = """examples:
@@ -20,9 +23,11 @@ _EPILOG = """examples:
   pacetomo rehearse lamella_tgts.txt --set pretilt=-9  your own targets
   pacetomo plan lamella_tgts.txt                       exposures, dose and time
   pacetomo check lamella_tgts.txt                      what would go wrong, and what to do about it
+  pacetomo edit lamella_tgts.txt                       targets and settings in a window
   pacetomo script acquire                              the script to paste into SerialEM
   pacetomo sort lamella_ts_*.mrc                       sort series by tilt
   pacetomo bin 2 lamella_ts_*.mrc                      bin series
+  pacetomo export --for relion5 lamella_ts_*.mrc       what another program imports
   pacetomo status D:\\data\\session1                     how the areas of a session stand
   pacetomo finish lamella_tgts_run01.txt               complete the sorting and binning of a run
 """
@@ -66,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_status(commands)
     _add_script(commands)
+    add_edit_command(partial(_add, commands))
     add_file_commands(partial(_add, commands))
+    add_export(partial(_add, commands))
+    add_output_commands(partial(_add, commands))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The commands that finish series: sort, bin, finish."""
+"""The commands that finish series: sort, bin, exclude, finish."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
 from pacetomo.errors import PaceError, RunFileError, StackError
+from pacetomo.files.view_lists import DARK_SHARE, parse_views
+from pacetomo.number_text import parse_float
 
 if TYPE_CHECKING:
     from pacetomo.files.sorting import Done
@@ -26,10 +28,15 @@ def add_file_commands(add: Callable[[str, str, str], argparse.ArgumentParser]) -
         "lamella_ts_*.mrc",
     )
     _add_files(parser)
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="keep the metadata as it was beside the stack (NAME_unsorted.mrc.mdoc), where it misleads some importers",
+    )
     parser.set_defaults(run=_run_sort)
     parser = add(
         "bin",
-        "bin finished series, with their metadata; the stacks as recorded go to unbinned/",
+        "bin finished series by Fourier cropping, with their metadata; the stacks as recorded go to unbinned/",
         "2 lamella_ts_*.mrc",
     )
     parser.add_argument("factor", type=_factor, metavar="FACTOR", help="2 to 16")
@@ -40,6 +47,7 @@ def add_file_commands(add: Callable[[str, str, str], argparse.ArgumentParser]) -
         help="average blocks of pixels instead of Fourier cropping, which keeps more detail",
     )
     parser.set_defaults(run=_run_bin)
+    _add_exclude(add)
     parser = add(
         "finish",
         "sort, bin or delete the series of a run as its settings ask for, also after an interruption",
@@ -53,6 +61,57 @@ def add_file_commands(add: Callable[[str, str, str], argparse.ArgumentParser]) -
     )
     parser.add_argument("--background", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(run=_run_finish)
+
+
+def _add_exclude(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
+    parser = add(
+        "exclude",
+        "leave views out of finished series, with their metadata; the whole stacks and a record go to all_views/",
+        "lamella_ts_003.mrc --views 3,7-9 --dark --residual 200",
+    )
+    _add_files(parser)
+    parser.add_argument(
+        "--views", type=_views, default=frozenset(), metavar="LIST", help="their numbers, from 1, as in 3,7-9"
+    )
+    parser.add_argument(
+        "--dark",
+        type=_share,
+        nargs="?",
+        const=DARK_SHARE,
+        metavar="SHARE",
+        help=f"those with less than SHARE ({DARK_SHARE:g}) of the series' median counts per second",
+    )
+    parser.add_argument("--blank", action="store_true", help="those that show next to no contrast")
+    parser.add_argument(
+        "--residual",
+        type=_positive,
+        metavar="NM",
+        help="those whose target was found farther than this from where it was aimed at (TargetResidual)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only tell which and why")
+    parser.add_argument("--restore", action="store_true", help="bring the whole stacks back")
+    parser.set_defaults(run=_run_exclude, parser=parser)
+
+
+def _views(text: str) -> frozenset[int]:
+    try:
+        return parse_views(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(str(err)) from None
+
+
+def _share(text: str) -> float:
+    number = parse_float(text)
+    if number is None or not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share between 0 and 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = parse_float(text)
+    if number is None or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no distance in nm")
+    return number
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +134,8 @@ def _run_sort(options: argparse.Namespace) -> int:
 
     def sort(stack: Path, progress: Progress) -> Done:
         if not stack.is_file() and mdoc_of(stack).is_file():
-            return sort_metadata(mdoc_of(stack), pause)
-        return sort_series(stack, progress, pause)
+            return sort_metadata(mdoc_of(stack), pause, options.beside)
+        return sort_series(stack, progress, pause, options.beside)
 
     return _each(options, "sorted", sort)
 
@@ -93,6 +152,23 @@ def _run_bin(options: argparse.Namespace) -> int:
     )
 
 
+def _run_exclude(options: argparse.Namespace) -> int:
+    from pacetomo.background import pause
+    from pacetomo.files.exchange import Progress
+    from pacetomo.files.excluding import Rules, exclude_views, restore_views
+
+    rules = Rules(options.views, options.dark, options.blank, options.residual)
+    if options.restore == (rules != Rules()):
+        options.parser.error("give --views, --dark, --blank or --residual, or --restore alone")
+
+    def exclude(stack: Path, progress: Progress) -> Done:
+        if options.restore:
+            return restore_views(stack, progress, pause)
+        return exclude_views(stack, rules, progress, pause, options.dry_run)
+
+    return _each(options, "changed", exclude)
+
+
 def _each(
     options: argparse.Namespace, participle: str, work: Callable[[Path, Callable[[int, int], None]], Done]
 ) -> int:
@@ -100,7 +176,7 @@ def _each(
     from pacetomo.progress import WorkBar
 
     refused = []
-    stacks = _stacks(options.files)
+    stacks = stacks_named(options.files)
     with WorkBar(sys.stderr) as bar:
         for stack in stacks:
             bar.begin(stack.name)
@@ -125,8 +201,14 @@ def _each(
     return 0
 
 
-def _stacks(names: Sequence[str]) -> list[Path]:
-    """Stacks that the names and patterns stand for; Windows leaves patterns to the program."""
+def stacks_named(names: Sequence[str]) -> list[Path]:
+    """Return the stacks that names and patterns stand for; Windows leaves patterns to the program.
+
+    Raises
+    ------
+    StackError
+        If there is no such file.
+    """
     paths: dict[Path, None] = {}
     for name in names:
         found = [name] if Path(name).exists() or not glob.has_magic(name) else sorted(glob.glob(name))

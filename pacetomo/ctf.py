@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from pacetomo.annotation import MeasuredDefocus
 from pacetomo.errors import ScopeError
 from pacetomo.scope.protocol import CtfFit, CtfProgram, FitOrMissing, Level, Microscope, Missing
 from pacetomo.settings_table import Settings
@@ -40,7 +41,7 @@ def search_range_um(expected_um: float) -> tuple[float, float]:
 
 def judged(fit: CtfFit, expected_um: float) -> FitOrMissing:
     """The fit, or why it is none: a number that is none, a defocus not about the expected one, no resolution."""
-    if not all(math.isfinite(value) for value in fit):
+    if not all(math.isfinite(value) for value in fit[:6]):
         return Missing("the fit is not a number")
     low_um, high_um = search_range_um(expected_um)
     if not low_um + EDGE_UM < fit.defocus_um < high_um - EDGE_UM:
@@ -52,6 +53,11 @@ def judged(fit: CtfFit, expected_um: float) -> FitOrMissing:
     if fit.resolution_angstrom <= 0:
         return Missing(f"the fit reaches {fit.resolution_angstrom:g} Å")
     return fit
+
+
+def measured(fit: CtfFit) -> MeasuredDefocus | None:
+    """The defocus that a fit tells; None if nobody knows what made the fit."""
+    return None if fit.program is None else MeasuredDefocus(fit.defocus_um, fit.program.value)
 
 
 def metadata(fit: CtfFit) -> dict[str, str]:
@@ -127,7 +133,8 @@ class CtfFitting:
             if program not in self._worked:  # it is not there: no need to try it again
                 self._failures[program] = TRIES
         else:
-            found = judged(found, expected_um) if isinstance(found, CtfFit) else found
+            if isinstance(found, CtfFit):
+                found = judged(found._replace(program=program), expected_um)
         if isinstance(found, CtfFit):
             self._worked.add(program)
             return found

@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
+from pacetomo.annotation import Annotations, Seen
 from pacetomo.approach import approach_deg
+from pacetomo.beam_dose import BeamDose, BesideBooks
 from pacetomo.books import Books
 from pacetomo.chronicle import Chronicle, Comparison
 from pacetomo.clear_place import place_beside_targets
@@ -28,6 +30,7 @@ from pacetomo.overview import Overview
 from pacetomo.plan import Exposure
 from pacetomo.prepare import TILT_TOLERANCE_DEG, Prepared
 from pacetomo.schemes import Branch
+from pacetomo.scope.facts import OFFLINE, Facts
 from pacetomo.scope.protocol import CtfFit, FitOrMissing, Microscope, Shot
 from pacetomo.sighting import Sighting
 from pacetomo.taking import Taking
@@ -53,6 +56,8 @@ class Acquisition:
         Sees to it that images can be taken.
     done : collection of int
         Places in the plan of what has been taken before an interruption.
+    facts : Facts
+        Sizes of beam and image.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Acquisition:
         books: Books,
         upkeep: Upkeep,
         done: Collection[int] = (),
+        facts: Facts = OFFLINE,
     ) -> None:
         self._scope = scope
         self._job = job
@@ -78,14 +84,19 @@ class Acquisition:
             and (exposure.number not in done or exposure.number in self._half_done)
         )
         self._goes_on = bool(done)
-        self._focusing = Focusing(scope, job, prepared, model, books)
+        self._beside = BesideBooks(BeamDose(scope, job, facts, prepared.starts), books)
+        self._beside.learn_rate(prepared.preview)
+        self._focusing = Focusing(scope, job, prepared, model, books, self._beside)
         self._defocus = Defocus(scope, job, prepared, model, books)
         self._taking = Taking(scope, job, books, upkeep)
         if prepared.preview is not None:
             self._taking.learn_dose_rate(prepared.preview)
         self._sighting = Sighting(scope, job, self._taking, books)
-        self._chronicle = Chronicle(scope, books, self._taking, job.settings.extendedMdoc)
-        self._tiling = Tiling(scope, job, books, self._taking, self._focusing, upkeep)
+        annotations = Annotations(job)
+        self._chronicle = Chronicle(scope, books, self._taking, annotations)
+        self._tiling = Tiling(
+            scope, job, books, self._taking, self._focusing, upkeep, annotations, self._beside
+        )
         self._overview = Overview(scope, job, books, self._taking, self._focusing, model)
         self._upkeep = upkeep
         self._findings = Findings(books)
@@ -269,12 +280,14 @@ class Acquisition:
             return
         self._scope.wait(self._job.settings.delayIS)
         self._upkeep.before_image()
-        self._chronicle.expose(exposure, aim, focus_um)
+        self._chronicle.expose(exposure, aim, focus_um, self._taking.name_frames(exposure))
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
         self._taking.open(exposure)
         try:
             taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
             before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
+            beside_e_per_a2 = self._beside.before(exposure.target)
+            self._count_beside(exposure, tilt_deg, taken.shot)
             self._tiling.expect_rest(exposure)
             self._books.book(exposure, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
             region = self._model.search_region(exposure.target, tilt_deg, exposure.branch)
@@ -299,9 +312,18 @@ class Acquisition:
             )
             start_focus_um = self._prepared.focus_um[exposure.target]
             self._books.learn(exposure, self._model, focus_um, found, travelled_um, start_focus_um)
-            believed_um = self._books.branch(exposure).shift_um
-            self._sighting.remember(exposure, aim.shift_um, found, believed_um)
-            self._chronicle.annotate(exposure, found, fit=fit)
+            known = self._books.branch(exposure)
+            self._sighting.remember(exposure, aim.shift_um, found, known.shift_um)
+            seen = Seen(
+                taken.section,
+                known.shift_um,
+                known.z0_um,
+                found,
+                self._sighting.sigma_um,
+                self._focusing.measured(exposure, tilt_deg, focus_um),
+                beside_e_per_a2,
+            )
+            self._chronicle.annotate(exposure, seen, fit)
         finally:
             self._taking.close()
         self._overview.save()
@@ -321,7 +343,9 @@ class Acquisition:
                 self._tiling.take_rest(exposure, centre, tiles)
         finally:
             comparison = Comparison(aim, region, wanted_um, found, believed, fit)
-            self._chronicle.exposed(exposure, focus_um, taken, comparison, before_e_per_a2, tiles)
+            self._chronicle.exposed(
+                exposure, focus_um, taken, comparison, before_e_per_a2, beside_e_per_a2, tiles
+            )
         if verdict is not None:
             self._tiling.leave_out_rest(exposure)
             self._troubles.end(verdict.kind, exposure, verdict.text)
@@ -357,21 +381,39 @@ class Acquisition:
         self._upkeep.before_image()
         before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
         text = f"First image of target {exposure.target} at {exposure.tilt_deg:g}°"
-        self._books.note("step", name="track_first", text=text)
+        frames = self._taking.name_frames(exposure, first_of_two=True)
+        self._books.note("step", name="track_first", text=text, frames=frames)
         self._taking.open(exposure, first_of_two=True)
         try:
             taken = self._taking.record(exposure, before_e_per_a2, self._focusing.wanted_um(exposure))
             before_e_per_a2 = self._books.dose_e_per_a2(exposure.target)
             spent_e_per_a2 = self._books.dose_e_per_a2(exposure.target) + taken.shot.dose_e_per_a2
             self._books.spend(exposure.target, spent_e_per_a2)
+            beside_e_per_a2 = self._beside.before(exposure.target)
+            self._count_beside(exposure, tilt_deg, taken.shot)
             self._books.save()
             found = self._sighting.offset_um(exposure, reference, taken.shot, tracks=True)
-            self._chronicle.annotate(exposure, found, aim.shift_um.plus(found or XY(0.0, 0.0)))
+            seen = Seen(
+                taken.section,
+                aim.shift_um.plus(found or XY(0.0, 0.0)),
+                self._books.branch(exposure).z0_um,
+                found,
+                self._sighting.sigma_um,
+                beside_e_per_a2=beside_e_per_a2,
+            )
+            self._chronicle.annotate(exposure, seen)
         finally:
             self._taking.close()
         if found is not None:
-            seen = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
-            self._model.observe(Observation(*seen, self._scope.clock_s()))
+            shown = (exposure.target, tilt_deg, exposure.branch, aim.shift_um, found, None)
+            self._model.observe(Observation(*shown, self._scope.clock_s()))
+
+    def _count_beside(self, exposure: Exposure, tilt_deg: float, shot: Shot) -> None:
+        """Count what the beam of an image has done to the neighbours of its target."""
+        imaging = self._taking.imaging(exposure.target)
+        if self._taking.is_plain(exposure.target):
+            self._beside.learn_rate(shot)
+        self._beside.recorded(exposure.target, tilt_deg, shot.dose_e_per_a2, imaging.area)
 
     def _risen_um(
         self, exposure: Exposure, aim: Aim, tilt_deg: float, fit: FitOrMissing | None

@@ -33,6 +33,9 @@ STAGE_PRECISION_UM = 1.0
 
 WELL_CENTRED_UM = 0.05
 
+EUCENTRICITY_IMAGES = 7
+"""View images that the eucentric height takes at least, rough and fine; SerialEM does not tell how many it took."""
+
 ANY_HOLE = 1.6
 """How much farther than for its own hole the tracking target of a copied pattern looks: as far as the middle of four
 holes. Which of them it goes to does not matter to a pattern, and between them there is only carbon."""
@@ -109,6 +112,7 @@ class Finding:
             self._scope.find_eucentric_height()
         except ScopeError as err:
             self._notes.warn(f"the stage stays at its height ({err})")
+        self._looking.count_views(EUCENTRICITY_IMAGES)
         # Only now: finding the height moves the stage, and with it what had been centred.
         if not (settings.realignToItem and self._realign(item)):
             self._centre_in_view()

@@ -29,11 +29,15 @@ LAUNCHED, BEGUN, SERIES, DONE, FAILED = "launched", "begun", "series", "done", "
 
 
 class Wishes(NamedTuple):
-    """What is to be done to each series: sorted, binned by a factor, its stack deleted."""
+    """What is to be done to each series: sorted, binned by a factor, its stack deleted.
+
+    `beside` tells to keep the unsorted metadata beside the stack.
+    """
 
     sort: bool
     bin_factor: int
     delete: bool
+    beside: bool = False
 
     @property
     def any(self) -> bool:
@@ -55,6 +59,7 @@ def wishes_of(log: RunLog) -> Wishes:
         sort=bool(values.get("sortByTilt", True)),
         bin_factor=int(values.get("binFinalStack", 1)),
         delete=bool(values.get("delFinalStack", False)),
+        beside=values.get("unsortedMdoc", "folder") == "beside",
     )
 
 
@@ -165,7 +170,9 @@ def _finish_series(stack: Path, wishes: Wishes, progress: Progress | None, wait:
     """Finish one series: what it became, in words."""
     if not stack.is_file():
         if wishes.delete and mdoc_of(stack).is_file():  # deleted before the metadata was sorted
-            return sort_metadata(mdoc_of(stack), wait) if wishes.sort else Done(False, "deleted already")
+            if not wishes.sort:
+                return Done(False, "deleted already")
+            return sort_metadata(mdoc_of(stack), wait, wishes.beside)
         raise StackError(f"{stack}: the stack is not there")
     warnings: list[str] = []
     mdoc = read_metadata(stack, wait)
@@ -176,7 +183,7 @@ def _finish_series(stack: Path, wishes: Wishes, progress: Progress | None, wait:
         warnings.append(f"is not deleted, because {lacking}")
     texts = []
     if wishes.sort:
-        done = sort_series(stack, progress, wait)
+        done = sort_series(stack, progress, wait, wishes.beside)
         texts.append(done.text)
         warnings.extend(done.warnings)
     if wishes.bin_factor > 1:
@@ -199,5 +206,5 @@ def _delete(stack: Path, wishes: Wishes, wait: Wait | None) -> Done:
     except OSError as err:
         raise StackError(f"{stack}: cannot be deleted ({err.strerror})") from err
     if wishes.sort:
-        sort_metadata(mdoc_of(stack), wait)
+        sort_metadata(mdoc_of(stack), wait, wishes.beside)
     return Done(True, "deleted, its frames and metadata are kept")

@@ -6,6 +6,8 @@ has found on that branch. Values are SerialEM's defocus readout in µm, underfoc
 
 from __future__ import annotations
 
+from pacetomo.annotation import AUTOFOCUS, MeasuredDefocus
+from pacetomo.beam_dose import BesideBooks, FocusBeam
 from pacetomo.books import Books
 from pacetomo.errors import PlanError, ScopeError
 from pacetomo.frames import ORIGIN, XY
@@ -36,10 +38,18 @@ class Focusing:
         Where, what, from which focus at the start, and how targets rise and sink.
     books : Books
         Told of every measurement.
+    beside : BesideBooks
+        Told of the beam of every autofocus.
     """
 
     def __init__(
-        self, scope: Microscope, job: Job, prepared: Prepared, model: TrackingModel, books: Books
+        self,
+        scope: Microscope,
+        job: Job,
+        prepared: Prepared,
+        model: TrackingModel,
+        books: Books,
+        beside: BesideBooks,
     ) -> None:
         self._scope = scope
         self._job = job
@@ -51,6 +61,11 @@ class Focusing:
         self._refocus_um = dict.fromkeys(Branch, 0.0)
         self._focus_place_um: XY | None = None
         self._beam_um: float | None = None
+        self._beside = beside
+        self._measured: dict[tuple[int, Branch, float], float] = {}
+        if prepared.is_focused:
+            own = job.targets.tracking.number
+            self._measured[own, Branch.START, prepared.start_tilt_deg] = prepared.focus_um[own]
 
     def wanted_um(self, exposure: Exposure) -> float:
         """Defocus that an image shall have."""
@@ -66,6 +81,17 @@ class Focusing:
         if travelled_um == ORIGIN or not self._job.settings.tgtMntFocusCor:
             return focus_um
         return self.beside_um(focus_um, travelled_um, tilt_deg)
+
+    def measured(self, exposure: Exposure, tilt_deg: float, focus_um: float) -> MeasuredDefocus | None:
+        """Defocus of an image by an autofocus for its target at this tilt; None if there was none.
+
+        `focus_um` is the focus set for the image: by as much as it differs from what autofocus has found, its defocus
+        differs from the one wanted then.
+        """
+        found_um = self._measured.get((exposure.target, exposure.branch, tilt_deg))
+        if found_um is None:
+            return None
+        return MeasuredDefocus(self._job.wanted_defocus_um[exposure.target] + focus_um - found_um, AUTOFOCUS)
 
     def beside_um(self, focus_um: float, apart_um: XY, tilt_deg: float) -> float:
         """Focus for a place of the sample that is seen `apart_um` from a target with that focus."""
@@ -159,6 +185,8 @@ class Focusing:
             self._fail(f"{where} needs an image shift of {shift.length:.1f} µm, beyond the limit")
             return
         focus = self._scope.autofocus(self._job.wanted_defocus_um[number])
+        seen = self._plane.seen(self._job.untilted_um[number], tilt_deg).plus(measured_at_um)
+        self._beside.focused(FocusBeam(seen, tilt_deg))
         if isinstance(focus, Missing):
             self._fail(f"{where} failed ({focus.reason})")
             return
@@ -169,6 +197,7 @@ class Focusing:
                 "is not believed"
             )
             return
+        self._measured[number, branch, tilt_deg] = focus + self._plane.rise_um(measured_at_um, tilt_deg)
         # A place that needs a lower focus than was set has risen by as much more than was thought.
         risen_um = self.risen_um(number, aim, tilt_deg, branch, -change_um)
         if not self._model.measure_rise(Rise(number, tilt_deg, branch, risen_um, self._scope.clock_s())):

@@ -9,6 +9,11 @@ should have, by the tracking model, with standard deviations (x, y); ``accepted`
 ``believed`` that the model took it up, as far as it could tell then. ``ctf_defocus_um`` is the fitted defocus (null
 without one), ``wanted_um`` the one aimed for, ``sigma_defocus_um`` the standard deviation of the one about the other.
 
+``expose``, ``expose_tile`` and ``step`` ``track_first`` come before an exposure and name its ``frames``, the base name
+of its frame file; ``rejected`` tells of an image that is taken again, and names the next one's. No name comes twice.
+``prior_dose_e_per_a2`` is what the target has had before an image, ``neighbour_dose_e_per_a2`` what its neighbours'
+beams have added to that (null where the size of the beam is not known).
+
 ``judged`` changes ``believed`` of an image of the tilt that is over, for what other targets have shown since.
 
 ``view_aside`` is where View images show what is in the centre of Record images (``offset_nm``, x, y), measured for

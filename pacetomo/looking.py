@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
@@ -25,11 +26,13 @@ class Looking:
         Whether a target without a reference is worth a warning.
     upkeep : Upkeep, optional
         Asked whether closed valves were what made the camera fail.
+    everyone : sequence of int
+        Numbers of the targets that a View image lights: all of an area.
 
     Attributes
     ----------
     dose_e_per_a2 : dict of int to float
-        What the Preview images of each target have cost it.
+        What the images have cost each target: its own Previews, and every View.
     preview : Shot or None
         The latest of them.
     """
@@ -41,14 +44,26 @@ class Looking:
         notes: Notes,
         expects_references: bool = True,
         upkeep: Upkeep | None = None,
+        everyone: Sequence[int] = (),
     ) -> None:
         self._scope = scope
         self._files = files
         self._notes = notes
         self._expects_references = expects_references
         self._upkeep = upkeep
+        self._everyone = everyone
+        self._uncounted = 0
         self.dose_e_per_a2: dict[int, float] = {}
         self.preview: Shot | None = None
+
+    def count_views(self, images: int) -> None:
+        """Count View images that SerialEM has taken by itself, at the dose of the next one that is taken here."""
+        self._uncounted += images
+
+    def spend(self, doses: Mapping[int, float]) -> None:
+        """Count what else the targets have had (e/Å², by number)."""
+        for number, dose in doses.items():
+            self.dose_e_per_a2[number] = self.dose_e_per_a2.get(number, 0.0) + dose
 
     def has(self, reference: str | None) -> bool:
         """Whether there is a reference file of that name."""
@@ -116,14 +131,18 @@ class Looking:
     def _take(self, area: Area, target: Target) -> None:
         shot = self._shoot(area)
         if area is Area.PREVIEW:  # taken with the beam of Record, on the very place of the series
-            spent = self.dose_e_per_a2.get(target.number, 0.0)
-            self.dose_e_per_a2[target.number] = spent + shot.dose_e_per_a2
+            self.spend({target.number: shot.dose_e_per_a2})
             self.preview = shot
 
     def _shoot(self, area: Area) -> Shot:
         if self._upkeep is None:
-            return self._scope.take(area)
-        return self._upkeep.despite_valves(lambda: self._scope.take(area))
+            shot = self._scope.take(area)
+        else:
+            shot = self._upkeep.despite_valves(lambda: self._scope.take(area))
+        if area is Area.VIEW:
+            self.spend(dict.fromkeys(self._everyone, (1 + self._uncounted) * shot.dose_e_per_a2))
+            self._uncounted = 0
+        return shot
 
     def _path(self, reference: str | None) -> Path | None:
         path = None if reference is None else self._files.folder / reference

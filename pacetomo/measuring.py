@@ -6,13 +6,17 @@ of the places relative to one another are the focus found, with the opposite sig
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from pacetomo.beam_dose import FocusBeam
 from pacetomo.errors import ScopeError
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.geo_points import FEWEST_PLACES, places_between
 from pacetomo.job import Job
 from pacetomo.notes import Notes
 from pacetomo.sample_geometry import HeightPoint, SurfaceOrMissing, fit_surface
-from pacetomo.scope.protocol import Microscope, Missing
+from pacetomo.scope.protocol import FocusOrMissing, Microscope, Missing
 
 FOCUS_UM = -5.0
 """Defocus at which is measured: the shift between tilted-beam images is largest well away from focus."""
@@ -48,14 +52,17 @@ def geo_places(job: Job, tilt_deg: float, origin_um: XY = ORIGIN) -> tuple[XY, .
     return tuple(place for place in places if place.plus(origin_um).length <= settings.imageShiftLimit)
 
 
-def measured_job(scope: Microscope, job: Job, notes: Notes) -> Job:
+def measured_job(
+    scope: Microscope, job: Job, notes: Notes, exposed: Callable[[FocusBeam], None] = lambda beam: None
+) -> Job:
     """The job with the sample plane as measured; as it was, with a warning, where it cannot be measured.
 
-    Image shift is that of the tracking target before and after; the focus is left near what was found.
+    Image shift is that of the tracking target before and after; the focus is left near what was found. `exposed` is
+    told of the beam of each autofocus.
     """
     origin_um = scope.shift_um()
     tilt_deg = scope.tilt_deg()
-    found = _measure(scope, geo_places(job, tilt_deg, origin_um), origin_um, tilt_deg, notes)
+    found = _measure(scope, geo_places(job, tilt_deg, origin_um), origin_um, tilt_deg, notes, exposed)
     scope.aim(origin_um, scope.focus_um(), compensate_beam_tilt=False)
     if isinstance(found, Missing):
         settings = job.settings
@@ -79,7 +86,12 @@ def measured_job(scope: Microscope, job: Job, notes: Notes) -> Job:
 
 
 def _measure(
-    scope: Microscope, places: tuple[XY, ...], origin_um: XY, tilt_deg: float, notes: Notes
+    scope: Microscope,
+    places: tuple[XY, ...],
+    origin_um: XY,
+    tilt_deg: float,
+    notes: Notes,
+    exposed: Callable[[FocusBeam], None],
 ) -> SurfaceOrMissing:
     if len(places) < FEWEST_PLACES:
         return Missing(
@@ -93,14 +105,45 @@ def _measure(
         return Missing(str(err))
     points = []
     for place in places:
-        # The beam of the Focus area shall fall on the place, not Record's.
-        shift = origin_um.plus(place).minus(focus_place_um)
-        if not scope.aim(shift, scope.focus_um(), compensate_beam_tilt=False):
-            notes.warn(f"the place at ({place.x:.1f}, {place.y:.1f}) µm is out of reach of image shift")
-            continue
-        focus = scope.autofocus(FOCUS_UM)
+        beam = FocusBeam(place, tilt_deg)
+        shift = origin_um.plus(place)
+        focus = focus_at(scope, shift, scope.focus_um(), focus_place_um, exposed=partial(exposed, beam))
         if isinstance(focus, Missing):
             notes.warn(f"autofocus at ({place.x:.1f}, {place.y:.1f}) µm failed ({focus.reason})")
             continue
         points.append(HeightPoint(place, -focus))
     return fit_surface(points, tilt_deg)
+
+
+def focus_at(
+    scope: Microscope,
+    shift_um: XY,
+    expected_um: float,
+    focus_place_um: XY,
+    pause_s: float = 0.0,
+    exposed: Callable[[], None] | None = None,
+) -> FocusOrMissing:
+    """Focus that gives `FOCUS_UM` at a place.
+
+    Parameters
+    ----------
+    scope : Microscope
+        Left where it has measured.
+    shift_um : XY
+        Specimen shift that would centre the place in Record. It is the beam of the Focus area that falls on the place.
+    expected_um : float
+        Focus to begin with.
+    focus_place_um : XY
+        Where the Focus area lies, see `Microscope.focus_place_um`.
+    pause_s : float
+        Between image shift and measurement.
+    exposed : callable, optional
+        Called when the place has been exposed, whatever that told.
+    """
+    if not scope.aim(shift_um.minus(focus_place_um), expected_um, compensate_beam_tilt=False):
+        return Missing("out of reach of image shift")
+    scope.wait(pause_s)
+    focus = scope.autofocus(FOCUS_UM)
+    if exposed is not None:
+        exposed()
+    return focus

@@ -50,6 +50,39 @@ class Overlap(NamedTuple):
     dose_e_per_a2: float
 
 
+class Reach:
+    """What a beam exposes of images around it.
+
+    Parameters
+    ----------
+    beam_um : float
+        Diameter of the beam.
+    field : Field
+        What is recorded of each target.
+    """
+
+    def __init__(self, beam_um: float, field: Field) -> None:
+        self._beam_um = beam_um
+        self._field = field
+        self._reach_um = beam_um / 2 + math.hypot(*field.size_um) / 2
+
+    def shares(self, beam_at_um: XY, places_um: Mapping[int, XY]) -> dict[int, float]:
+        """Share of each image (by its number) that a beam at a place exposes; those it does not reach are missing.
+
+        All places are as seen along the beam, from one origin (µm).
+
+        >>> Reach(2.0, Field(XY(1.0, 1.0))).shares(XY(0.0, 0.0), {1: XY(0.0, 0.0), 2: XY(9.0, 0.0)})
+        {1: 1.0}
+        """
+        found = {}
+        for number, place in places_um.items():
+            apart = beam_at_um.minus(place)
+            share = exposed_share(apart, self._beam_um, self._field) if apart.length < self._reach_um else 0.0
+            if share > 0:
+                found[number] = share
+        return found
+
+
 def find_overlaps(
     places_um: Mapping[int, XY],
     plane: SamplePlane,
@@ -79,25 +112,45 @@ def find_overlaps(
     """
     reach_um = beam_um / 2 + math.hypot(*field.size_um) / 2
     numbers = list(places_um)
-    dose_sum = np.zeros((len(numbers), len(numbers)))
-    largest, largest_deg = np.zeros_like(dose_sum), np.zeros_like(dose_sum)
+    places = np.array([places_um[number] for number in numbers]).reshape(-1, 2)
+    tilts = []
     for tilt_deg, dose in doses_by_tilt:
-        seen = np.array([plane.seen(places_um[number], tilt_deg) for number in numbers])
-        apart = seen[None, :, :] - seen[:, None, :]  # from the target in a row to the neighbour in a column
-        near = np.hypot(apart[..., 0], apart[..., 1]) < reach_um
-        np.fill_diagonal(near, False)
-        shares = np.zeros_like(dose_sum)
-        shares[near] = exposed_shares(apart[near], beam_um, field)
-        dose_sum += shares * dose
-        more = (shares > largest) | ((shares == largest) & (tilt_deg > largest_deg))
-        largest[more], largest_deg[more] = shares[more], tilt_deg
+        # Tilting is linear in the place: the unit vectors, as seen, are the columns of its matrix.
+        seen = places @ np.array([plane.seen(XY(1.0, 0.0), tilt_deg), plane.seen(XY(0.0, 1.0), tilt_deg)])
+        near = _near_pairs(seen, reach_um)
+        shares = exposed_shares(seen[near[:, 1]] - seen[near[:, 0]], beam_um, field)
+        held = np.column_stack((near, shares, np.full_like(shares, tilt_deg), shares * dose))
+        tilts.append(held[shares > 0])
+    if not tilts:
+        return []
     field_um2 = field.size_um.x * field.size_um.y
-    found = []
-    for row, column in zip(*np.nonzero(largest)):
-        share = float(largest[row, column])
-        tilt_deg, dose = float(largest_deg[row, column]), float(dose_sum[row, column])
-        found.append(Overlap(numbers[row], numbers[column], share, share * field_um2, tilt_deg, dose))
+    found = [
+        Overlap(numbers[int(target)], numbers[int(by)], share, share * field_um2, tilt_deg, dose)
+        for target, by, share, tilt_deg, dose in _summed(np.concatenate(tilts)).tolist()
+    ]
     return sorted(found, key=lambda overlap: -overlap.dose_e_per_a2)
+
+
+def _near_pairs(seen: Floats, reach_um: float) -> NDArray[np.intp]:
+    """Pairs of places nearer to each other than `reach_um`, both ways round; shape (pairs, 2)."""
+    from scipy.spatial import cKDTree  # takes its time to load, which a run does not need before it begins
+
+    pairs = cKDTree(seen).query_pairs(reach_um, output_type="ndarray")
+    return np.concatenate((pairs, pairs[:, ::-1]))
+
+
+def _summed(held: Floats) -> Floats:
+    """One row for each pair from one for each pair and tilt.
+
+    Columns are target, neighbour, share, tilt and dose: the largest share with its tilt, and the sum of doses.
+    """
+    if not len(held):
+        return held
+    rows = held[np.lexsort((held[:, 3], held[:, 2], held[:, 1], held[:, 0]))]
+    begins = np.flatnonzero(np.append(True, np.any(np.diff(rows[:, :2], axis=0) != 0, axis=1)))
+    summed: Floats = rows[np.append(begins[1:], len(rows)) - 1]
+    summed[:, 4] = np.add.reduceat(rows[:, 4], begins)
+    return summed
 
 
 def exposed_share(beam_at_um: XY, beam_um: float, field: Field) -> float:

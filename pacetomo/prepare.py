@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pacetomo.approach import approach_deg
+from pacetomo.beam_dose import BeamDose, FocusBeam
 from pacetomo.errors import ScopeError
 from pacetomo.finding import Finding, Found
 from pacetomo.frames import ORIGIN, XY
@@ -14,7 +15,9 @@ from pacetomo.looking import Looking
 from pacetomo.measuring import measured_job
 from pacetomo.notes import Notes
 from pacetomo.refining import Refining
+from pacetomo.scope.facts import OFFLINE, Facts
 from pacetomo.scope.protocol import Item, Microscope, Missing, Shot
+from pacetomo.selection_dose import selection_doses
 from pacetomo.targets import Target
 from pacetomo.tracking import Start
 from pacetomo.upkeep import Upkeep
@@ -52,6 +55,8 @@ class Prepared:
         What the images of the set-up have cost each target, in numbers that are not 0.
     preview : Shot or None
         The latest Preview, taken with Record's beam.
+    is_focused : bool
+        Whether the focus of the tracking target was measured by autofocus.
     """
 
     start_tilt_deg: float
@@ -59,17 +64,24 @@ class Prepared:
     focus_um: dict[int, float] = field(default_factory=dict)
     dose_e_per_a2: dict[int, float] = field(default_factory=dict)
     preview: Shot | None = None
+    is_focused: bool = False
 
 
 class Preparation:
     """One set-up of an area on a microscope; `run` is the whole of it."""
 
-    def __init__(self, scope: Microscope, job: Job, notes: Notes, upkeep: Upkeep) -> None:
+    def __init__(
+        self, scope: Microscope, job: Job, notes: Notes, upkeep: Upkeep, facts: Facts = OFFLINE
+    ) -> None:
         self._scope = scope
         self._job = job
         self._notes = notes
         self._upkeep = upkeep
-        self._looking = Looking(scope, job.files, self._notes, not job.settings.tgtPattern, upkeep)
+        self._facts = facts
+        self._focus_beams: list[FocusBeam] = []
+        self._focus_at_um: XY | None = None
+        everyone = [target.number for target in job.active]
+        self._looking = Looking(scope, job.files, self._notes, not job.settings.tgtPattern, upkeep, everyone)
         self._view_aside_um = ORIGIN
 
     @property
@@ -85,24 +97,28 @@ class Preparation:
         ScopeError
             When the microscope fails in a way that leaves nothing to acquire.
         """
+        spent, troubles = selection_doses(self._job, self._scope.wait)
+        self._looking.spend(spent)
+        for text in troubles:
+            self._notes.warn(f"the dose of a reference is not counted ({text})")
         self._upkeep.before_image()
         Finding(self._scope, self._job, self._looking, self._notes).area(item)
         self._upkeep.before_image()
         if self._job.settings.measureGeo:
-            self._job = measured_job(self._scope, self._job, self._notes)
+            self._job = measured_job(self._scope, self._job, self._notes, self._focus_beams.append)
         finding = Finding(self._scope, self._job, self._looking, self._notes)
         tilt_deg = self._go_to_start_tilt()
         self._upkeep.before_image()
         # The focus comes first: near focus or beyond it a Preview is compared with nothing, or with its negative.
         focused_at = self._scope.shift_um()
-        in_focus_um = self._focus(focused_at)
+        in_focus_um, is_sure = self._focus(focused_at)
         self._upkeep.before_image()
         wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
         track_shift = finding.tracking_target(in_focus_um + min(wanted_um, LOOK_DEFOCUS_UM))
         self._view_aside_um = finding.view_aside_um
         in_focus_um -= self._job.plane.rise_um(track_shift.minus(focused_at), tilt_deg)
         self._refine_vectors(track_shift, in_focus_um)
-        prepared = Prepared(tilt_deg, dose_e_per_a2=self._looking.dose_e_per_a2)
+        prepared = Prepared(tilt_deg, dose_e_per_a2=self._looking.dose_e_per_a2, is_focused=is_sure)
         job_tracking = self._job.targets.tracking.number
         self._notes.step("find_targets", f"Finding {len(self._job.active)} targets at {tilt_deg:.1f}°")
         for target in self._job.active:
@@ -111,7 +127,19 @@ class Preparation:
         prepared.preview = self._looking.preview
         if job_tracking not in prepared.starts:
             raise ScopeError(f"target {job_tracking}, the tracking target, is out of reach of image shift")
+        self._count_focus_beams(prepared)
         return prepared
+
+    def _count_focus_beams(self, prepared: Prepared) -> None:
+        """Add what autofocus has cost the targets that its beam reached."""
+        beams = BeamDose(self._scope, self._job, self._facts, prepared.starts)
+        beams.learn_rate(prepared.preview)
+        try:
+            for beam in self._focus_beams:
+                for number, dose in beams.by_focus(beam).items():
+                    prepared.dose_e_per_a2[number] = prepared.dose_e_per_a2.get(number, 0.0) + dose
+        except ScopeError as err:
+            self._notes.warn(f"the dose of autofocus is not counted ({err})")
 
     def _go_to_start_tilt(self) -> float:
         start_deg = self._job.stops[0].tilt_deg
@@ -138,8 +166,8 @@ class Preparation:
             self._notes.warn(f"{err}; the stage tilts without tracking")
             self._scope.tilt_to(tilt_deg)
 
-    def _focus(self, shift: XY) -> float:
-        """Focus at which the sample would be in focus at a specimen shift near the tracking target."""
+    def _focus(self, shift: XY) -> tuple[float, bool]:
+        """Focus at which the sample would be in focus at a shift near the tracking target, and whether that is sure."""
         wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
         self._notes.step("autofocus", f"Autofocus at the tracking target, {wanted_um:g} µm")
         found_um = focus_um = self._scope.focus_um()
@@ -147,6 +175,7 @@ class Preparation:
         for _ in range(MOST_AUTOFOCUSES):
             self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
             focus = self._scope.autofocus(wanted_um)
+            self._focus_beams.append(FocusBeam(self._focus_place_um(), self._scope.tilt_deg()))
             if isinstance(focus, Missing):
                 self._notes.warn(f"autofocus at the tracking target failed ({focus.reason})")
                 focus_um = found_um  # what nobody has confirmed may be what lets it fail
@@ -154,20 +183,25 @@ class Preparation:
                 if failures >= MOST_FAILURES:
                     break
             elif abs(focus - focus_um) <= SURE_CHANGE_UM:
-                return focus + self._focus_place_rise_um() - wanted_um
+                return focus + self._focus_place_rise_um() - wanted_um, True
             else:
                 focus_um = focus
         self._notes.warn("the focus is not sure: check the defocus of the first images")
-        return focus_um + self._focus_place_rise_um() - wanted_um
+        return focus_um + self._focus_place_rise_um() - wanted_um, False
 
     def _focus_place_rise_um(self) -> float:
         """How much higher the sample is where the Focus area lies than in the centre of Record."""
-        try:
-            place_um = self._scope.focus_place_um()
-        except ScopeError as err:
-            self._notes.warn(f"the place of autofocus is not known, Record's own is assumed ({err})")
-            return 0.0
-        return self._job.plane.rise_um(place_um, self._scope.tilt_deg())
+        return self._job.plane.rise_um(self._focus_place_um(), self._scope.tilt_deg())
+
+    def _focus_place_um(self) -> XY:
+        """Where the Focus area lies, as seen from Record's centre."""
+        if self._focus_at_um is None:
+            try:
+                self._focus_at_um = self._scope.focus_place_um()
+            except ScopeError as err:
+                self._notes.warn(f"the place of autofocus is not known, Record's own is assumed ({err})")
+                self._focus_at_um = ORIGIN
+        return self._focus_at_um
 
     def _refine_vectors(self, track_shift: XY, in_focus_um: float) -> None:
         if self._job.settings.refineVec:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+from pacetomo import annotation
 from pacetomo.approach import approach_deg
 from pacetomo.books import Books
 from pacetomo.errors import PaceError, ScopeError
@@ -13,7 +14,7 @@ from pacetomo.files.exchange import mdoc_of
 from pacetomo.files.mdoc import read_mdoc, write_mdoc
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
-from pacetomo.metadata_keys import EUCENTRIC_OFFSET, RESIDUAL, SPECIMEN_SHIFT
+from pacetomo.metadata_keys import SPECIMEN_SHIFT
 from pacetomo.montage import Tile
 from pacetomo.overview import view_series
 from pacetomo.plan import Exposure
@@ -176,10 +177,9 @@ class Recovery:
             if image.text(SPECIMEN_SHIFT) is not None:
                 return
             place_um = seen.applied_um.plus(seen.residual_um or ORIGIN)
-            image = image.with_value(SPECIMEN_SHIFT, f"{place_um.x:.6g} {place_um.y:.6g}")
-            image = image.with_value(EUCENTRIC_OFFSET, f"{known.z0_um:.6g}")
-            if seen.residual_um is not None:
-                image = image.with_value(RESIDUAL, f"{seen.residual_um.x:.6g} {seen.residual_um.y:.6g}")
+            said = annotation.Seen(section, place_um, known.z0_um, seen.residual_um)
+            for key, value in annotation.Annotations(self._job).of(target, said).items():
+                image = image.with_value(key, value)
             write_mdoc(path, mdoc.with_image(section, image), self._scope.wait)
         except StopIteration:
             self._books.warn(f"{path.name} has no section {section}", exposure)

@@ -52,9 +52,10 @@ class Retaking:
         self._upkeep = upkeep
         self._brightness = Brightness()
 
-    def record(self, exposure: Exposure, series: Path) -> tuple[Shot, int]:
+    def record(self, exposure: Exposure, series: Path, frames: str = "") -> tuple[Shot, int]:
         """Record the image aimed for into `series`, the current stack; image and section.
 
+        `frames` is the base name of its frames, by default that of the stack; an image taken again gets one of its own.
         The dose of images that were rejected is on the books afterwards.
 
         Raises
@@ -66,7 +67,7 @@ class Retaking:
         """
         rejected: list[Rejected] = []
         try:
-            shot, section = self._record(exposure, series, rejected)
+            shot, section = self._record(exposure, series, frames or series.stem, rejected)
         except ImageNotSavedError as err:
             self._settle(exposure, None, rejected)
             raise ImageNotSavedError(f"{err}; {self._rescue(series)}", err.dose_e_per_a2) from err
@@ -78,18 +79,24 @@ class Retaking:
             self._brightness.note(exposure.target, exposure.branch, shot.mean_counts / shot.exposure_s)
         return shot, section
 
-    def _record(self, exposure: Exposure, series: Path, rejected: list[Rejected]) -> tuple[Shot, int]:
+    def _record(
+        self, exposure: Exposure, series: Path, frames: str, rejected: list[Rejected]
+    ) -> tuple[Shot, int]:
         floor_per_s = self._brightness.floor_per_s(exposure.target, exposure.branch)
         while True:
-            shot, section = self._upkeep.despite_valves(lambda: self._scope.record(series.stem, floor_per_s))
+            shot, section = self._expose(frames, floor_per_s)
             if section is not None:
                 return shot, section
             closed = self._upkeep.valves_are_closed()
             if not self._is_to_be_retaken(exposure, shot, closed, rejected):
                 return shot, self._keep(shot)
             rejected.append(Rejected(shot, closed))
-            self._put_aside(exposure, series, rejected[-1])
+            frames = self._books.frames.again(frames)
+            self._put_aside(exposure, series, rejected[-1], frames)
             self._upkeep.before_image()
+
+    def _expose(self, frames: str, floor_per_s: float) -> tuple[Shot, int | None]:
+        return self._upkeep.despite_valves(lambda: self._scope.record(frames, floor_per_s))
 
     def _is_to_be_retaken(
         self, exposure: Exposure, shot: Shot, closed: bool, rejected: list[Rejected]
@@ -120,8 +127,8 @@ class Retaking:
             return f"it should be in {path.name}"
         return f"it is kept in {path.name}"
 
-    def _put_aside(self, exposure: Exposure, series: Path, image: Rejected) -> None:
-        """Keep a black image beside the series, and say so."""
+    def _put_aside(self, exposure: Exposure, series: Path, image: Rejected, frames: str) -> None:
+        """Keep a black image beside the series, and say so; `frames` is the name of those of the next one."""
         aside = series.with_name(f"{series.stem}_rejected.mrc")
         why = (
             "the column valves had closed"
@@ -144,6 +151,7 @@ class Retaking:
             mean_counts=image.shot.mean_counts,
             file=aside.name,
             reason=why,
+            frames=frames,
         )
 
     def _settle(self, exposure: Exposure, kept: Shot | None, rejected: list[Rejected]) -> None:

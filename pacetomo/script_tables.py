@@ -133,7 +133,10 @@ class GeometrySettings:
         choices=("ask", "group", "file", "placed"),
     )
     delayIS: float = setting(0.3, "s", 0, 60, "pause between image shift and measurement")
-    apply: bool = setting(False, "", None, None, "write pretilt and rotation into the target file")
+    imageShiftLimit: float = setting(20.0, "µm", 0.1, 100, "farthest image shift, which points must not pass")
+    apply: bool = setting(
+        False, "", None, None, "write pretilt and rotation into the target file without asking"
+    )
     plot: bool = setting(True, "", None, None, "save a figure, and show it where there is a display")
 
 
@@ -151,8 +154,20 @@ class OffsetSettings:
         "distances from the axis at which defocus is measured, on both sides",
         length=None,
     )
+    passes: int = setting(
+        8,
+        "",
+        2,
+        20,
+        "most runs through the tilts, up and down in turn; fewer where they are accurate enough",
+    )
+    accuracy: float = setting(
+        0.04, "µm", 0.005, 1, "standard error of the offset at which no further run is needed"
+    )
+    eucentric: bool = setting(True, "", None, None, "find the eucentric height first")
     delayIS: float = setting(0.3, "s", 0, 60, "pause between image shift and measurement")
     delayTilt: float = setting(1.0, "s", 0, 600, "pause after a tilt of the stage")
+    imageShiftLimit: float = setting(20.0, "µm", 0.1, 100, "farthest image shift")
     plot: bool = setting(True, "", None, None, "save a figure, and show it where there is a display")
     apply: bool = setting(False, "", None, None, "set the tilt axis offset in SerialEM without asking")
 

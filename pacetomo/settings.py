@@ -7,6 +7,8 @@ file. Later layers win. Everything that is wrong is reported at once.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import math
 import os
 import reprlib
@@ -52,6 +54,7 @@ __all__ = [
     "read_settings_toml",
     "resolve_settings",
     "resolve_table",
+    "settings_hash",
     "settings_table",
 ]
 
@@ -282,6 +285,19 @@ def format_settings(resolved: ResolvedSettings, heading: str = "") -> str:
     for name, value in resolved.values().items():
         lines.append(f"{name} = {format_float(value) if isinstance(value, float) else value}")
     return "\n".join(lines) + "\n"
+
+
+def settings_hash(values: Mapping[str, object]) -> str:
+    """Return 12 hexadecimal digits that tell settings from others: the beginning of a SHA-256.
+
+    It is that of the JSON object of all names and values (``json.dumps`` with sorted keys, no blanks and ASCII only),
+    so that it can be worked out again from the settings in a journal.
+
+    >>> settings_hash({"step": 3.0, "scheme": "bidirectional"})
+    '6782a3fd74e4'
+    """
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:12]
 
 
 def settings_table(resolved: ResolvedSettings) -> str:

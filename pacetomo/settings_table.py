@@ -253,8 +253,21 @@ class Settings:
     sortByTilt: bool = setting(
         True, "", None, None, "sort complete series by tilt; the metadata as it was goes to unsorted/"
     )
+    unsortedMdoc: str = setting(
+        "folder",
+        "",
+        None,
+        None,
+        "sortByTilt: keep the metadata as it was in unsorted/, or beside the stack (NAME_unsorted.mrc.mdoc), where it "
+        "misleads some importers",
+        choices=("folder", "beside"),
+    )
     binFinalStack: int = setting(
-        1, "", 1, 16, "binning of complete series; without frames the unbinned ones go to unbinned/"
+        1,
+        "",
+        1,
+        16,
+        "binning of complete series by Fourier cropping; without frames the unbinned ones go to unbinned/",
     )
     delFinalStack: bool = setting(
         False,

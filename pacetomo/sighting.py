@@ -56,6 +56,11 @@ class Sighting:
         Where, what, and how images are taken.
     books : Books
         Told of every alignment that is not used.
+
+    Attributes
+    ----------
+    sigma_um : XY or None
+        Standard deviation of the latest offset; None where SerialEM has aligned the image, which tells none.
     """
 
     def __init__(self, scope: Microscope, job: Job, taking: Taking, books: Books) -> None:
@@ -67,6 +72,7 @@ class Sighting:
         self._recent = RecentImages(job.settings.alignImages)
         self._latest: _Image | None = None
         self._told: set[str] = set()
+        self.sigma_um: XY | None = None
 
     def use_plane(self, plane: SamplePlane) -> None:
         """From here on images are stretched as another sample plane is."""
@@ -99,6 +105,7 @@ class Sighting:
         region : Region, optional
             Where it is expected; the search goes as far around that as the region does, if need be.
         """
+        self.sigma_um = None
         self._latest = self._look(exposure)
         travelled_um = self._taking.travelled_um(exposure)
         if reference is None:
@@ -184,6 +191,7 @@ class Sighting:
                 radius_um,
             )
             if not isinstance(found, Missing):
+                self.sigma_um = found.sigma_um
                 return found.offset_um
             why = found
         return why

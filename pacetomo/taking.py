@@ -20,7 +20,7 @@ from pacetomo.retaking import Retaking
 from pacetomo.room import FullDisk, ending, lacking_room
 from pacetomo.scope.protocol import Area, Imaging, Microscope, ShiftOrMissing, Shot
 from pacetomo.targets import Target
-from pacetomo.tile_books import TileBooks
+from pacetomo.tile_books import TileBooks, read_tiles
 from pacetomo.upkeep import Upkeep
 
 AREAS = {"R": Area.RECORD, "V": Area.VIEW, "S": Area.SEARCH}
@@ -81,6 +81,7 @@ class Taking:
         self._dosing_beside = Dosing(as_set, job.stops, job.targets.tracking.number, self._record_s)
         self._told_of_dose = False
         self._unsaved = 0
+        self._frames = ""
         self._open: Path | None = None
         self._image_bytes = 0
         self._seconds_now: float | None = None
@@ -189,6 +190,17 @@ class Taking:
         self._open = first if first_of_two else self.series(exposure.target, tile)
         self._scope.open_series(self._open)
 
+    def name_frames(self, exposure: Exposure, first_of_two: bool = False, tile: Tile = CENTRE) -> str:
+        """Base name of the frames of the next image, to be noted before it is exposed."""
+        if tile == CENTRE:
+            order = self._books.state.numbered(exposure.target).sections + 1
+        else:
+            order = read_tiles(self._books.state, exposure.target).of(tile).section + 2
+        path = self.series(exposure.target, tile)
+        stem = Path(track_series(self._series[exposure.target].name)).stem if first_of_two else path.stem
+        self._frames = self._books.frames.new(stem, order, exposure.tilt_deg)
+        return self._frames
+
     def _wait_for_room(self, folder: Path) -> bool:
         """Wait until there is room on the disk; whether that took any time."""
         disk = FullDisk(self._scope.wait, self._books.step, self._job.policies.of("disk_full"))
@@ -222,7 +234,8 @@ class Taking:
         self._scope.set_prior_dose(self._dose_account(exposure.target, tile), before_e_per_a2)
         self._scope.set_wanted_defocus(wanted_defocus_um)
         try:
-            taken = Taken(*self._retaking[tile].record(exposure, self.series(exposure.target, tile)))
+            series = self.series(exposure.target, tile)
+            taken = Taken(*self._retaking[tile].record(exposure, series, self._frames))
         except ImageNotSavedError:
             self._unsaved += 1
             raise

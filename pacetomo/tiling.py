@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from pacetomo.annotation import Annotations, Seen
+from pacetomo.beam_dose import BesideBooks
 from pacetomo.books import Books
 from pacetomo.errors import ImageNotSavedError, ScopeError
 from pacetomo.focusing import Focusing
@@ -44,10 +46,20 @@ class Tiling:
         Where, what, and what has been spent so far.
     taking, focusing, upkeep
         By which images are taken.
+    annotations, beside
+        What the metadata say of an image, and who counts what its beam does to others.
     """
 
     def __init__(
-        self, scope: Microscope, job: Job, books: Books, taking: Taking, focusing: Focusing, upkeep: Upkeep
+        self,
+        scope: Microscope,
+        job: Job,
+        books: Books,
+        taking: Taking,
+        focusing: Focusing,
+        upkeep: Upkeep,
+        annotations: Annotations,
+        beside: BesideBooks,
     ) -> None:
         self._scope = scope
         self._job = job
@@ -55,6 +67,8 @@ class Tiling:
         self._taking = taking
         self._focusing = focusing
         self._upkeep = upkeep
+        self._annotations = annotations
+        self._beside = beside
         self._axes: dict[Imaging, Matrix2] = {}
         self._fields_um: dict[int, XY] = {}
         self._told: set[tuple[int, Tile]] = set()
@@ -137,6 +151,7 @@ class Tiling:
             target=exposure.target,
             tilt_deg=exposure.tilt_deg,
             present=self._books.present(),
+            frames=self._taking.name_frames(exposure, tile=tile),
             **where,
         )
         self._taking.open(exposure, tile=tile)
@@ -145,7 +160,13 @@ class Tiling:
             taken = self._taking.record(exposure, own.dose_e_per_a2(exposure.target), wanted_um, tile)
             before_e_per_a2 = own.dose_e_per_a2(exposure.target)
             own.book(exposure.target, taken.section, before_e_per_a2 + taken.shot.dose_e_per_a2)
-            self._annotate(exposure, tile, centre.found_um.plus(offset_um))
+            imaging = self._taking.imaging(exposure.target)
+            self._beside.recorded(
+                exposure.target, centre.tilt_deg, taken.shot.dose_e_per_a2, imaging.area, offset_um
+            )
+            place_um = centre.found_um.plus(offset_um)
+            z0_um = self._books.branch(exposure).z0_um
+            self._annotate(exposure, Seen(taken.section, place_um, z0_um, tile=tile))
         except ImageNotSavedError as err:
             own.spend(exposure.target, own.dose_e_per_a2(exposure.target) + err.dose_e_per_a2)
             raise ScopeError(f"tile {tile.name}: {err}") from err
@@ -170,28 +191,14 @@ class Tiling:
                 exposure,
             )
 
-    def _annotate(self, exposure: Exposure, tile: Tile, place_um: XY) -> None:
+    def _annotate(self, exposure: Exposure, seen: Seen) -> None:
         """Write what is known of a tile beside it; failing to do so loses no image."""
-        if not self._job.settings.extendedMdoc:
-            return
-        z0_um = self._books.branch(exposure).z0_um
-        entries = {**tile_entries(tile, place_um), "EucentricOffset": f"{z0_um:.6g}"}
+        entries = self._annotations.of(exposure.target, seen)
         try:
-            self._scope.annotate(entries)
+            if entries:
+                self._scope.annotate(entries)
         except ScopeError as err:
-            self._books.warn(f"metadata of tile {tile.name} could not be completed ({err})", exposure)
-
-
-def tile_entries(tile: Tile, place_um: XY) -> dict[str, str]:
-    """Metadata of a tile: where its centre lies on the specimen (µm), and its place in the montage.
-
-    >>> tile_entries(Tile(-1, 0), XY(1.5, 2.0))
-    {'SpecimenShift': '1.5 2', 'TargetTile': '-1 0'}
-    """
-    return {
-        "SpecimenShift": f"{place_um.x:.6g} {place_um.y:.6g}",
-        "TargetTile": f"{tile.x} {tile.y}",
-    }
+            self._books.warn(f"metadata of tile {seen.tile.name} could not be completed ({err})", exposure)
 
 
 def tiles_left_out(rest: Iterable[Tile], notes: Iterable[dict[str, Any]]) -> list[str]:

@@ -60,7 +60,7 @@ acquire_here(
     # slitInterval=0,  # minutes
     # checkValves=True, reopenValves=True, valveWait=30,  # minutes
     # --- output
-    # sortByTilt=True, binFinalStack=1, delFinalStack=False,
+    # sortByTilt=True, unsortedMdoc="folder", binFinalStack=1, delFinalStack=False,
     # doCtfFind=False, doCtfPlotter=True, extendedMdoc=True,
     # retakeLost="ask",  # or "never", "always": an image that may have been exposed and is lost
     # watchdogFactor=1, watchdogCommand="",  # run when a command hangs; the text is in PACETOMO_MESSAGE

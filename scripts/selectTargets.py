@@ -8,7 +8,7 @@ from pacetomo import select_targets_here
 select_targets_here(
     # settings_file="pacetomo.toml",  # a facility's settings, in the session folder
     # --- ways
-    # guidance=True,  # message boxes; False: keys b (it is centred, use it), v (View), r (Preview again), f (finish)
+    # guidance=True,  # message boxes; off: keys b (it is centred, use it), v (View), r (Preview again), f (finish)
     # targetByShift=False,  # type the shifts of targets instead of dragging them
     # targetPattern=False,  # targets on a lattice, such as the holes of a film
     # targetPolygon=False,  # targets filling the Navigator polygon that is selected
@@ -24,10 +24,12 @@ select_targets_here(
     # patternRot=0,  # degrees; turn of what fills a polygon against the tilt axis
     # packing="hexagonal",  # or "square"
     # avoid="nothing",  # or "bright", "dark", "bright and dark": left out of a polygon by its map
+    # registerPattern=True,  # measure at holes around the pattern how View and Record differ
     # copyToAcquire=False,  # copy the pattern to all Navigator points set to Acquire
     # --- beam and shift
     # drawBeam=True, beamDiameter=0,  # um; 0 for the illuminated area
     # maxTilt=60,  # degrees, for which the beam is drawn
-    # imageShiftLimit=20, alignLimit=2,  # um
+    # tgtMntSize=(1, 1), tgtMntOverlap=0.05,  # tiles of a target: their outline is drawn in place of the beam
+    # imageShiftLimit=20,  # um
     # edit=False,  # open the target editor at the end
 )

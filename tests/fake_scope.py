@@ -253,6 +253,9 @@ class FakeScope(FakeColumn):
     def record_exposure_s(self):
         return 1.0
 
+    def focus_exposure_s(self):
+        return 0.5
+
     def set_exposure(self, area, seconds):
         self.exposures[area] = seconds
 

@@ -91,3 +91,16 @@ def write_series(
     text = mdoc_text(tilts, (data.shape[2], data.shape[1]), newline, pixel)
     (folder / f"{name}.mdoc").write_bytes(text.encode())
     return stack
+
+
+def tiff(frames: int, order: str = "<", big: bool = False) -> bytes:
+    """A TIFF file of so many image directories, with nothing in them but their links."""
+    mark = b"II" if order == "<" else b"MM"
+    count, offset, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
+    head = mark + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
+    size = struct.calcsize(order + count) + 2 * entry + struct.calcsize(order + offset)
+    out = head
+    for number in range(frames):
+        following = 0 if number == frames - 1 else len(head) + (number + 1) * size
+        out += struct.pack(order + count, 2) + bytes(2 * entry) + struct.pack(order + offset, following)
+    return out

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mock_serialem.sim.features import Layer, Site
+from mock_serialem.sim.fiducials import Fiducials
 from mock_serialem.sim.holey import HoleyMatter, holey_layers
 from mock_serialem.sim.lamella import LamellaMatter, lamella_layers
 from mock_serialem.sim.pose import Floats
@@ -34,9 +35,10 @@ class Matter(Protocol):
 
 def make_matter(spec: SampleSpec, seed: int) -> tuple[Matter, list[Layer]]:
     """Matter and structure of a specification; TypeError for an unknown kind."""
+    placed: list[Layer] = [Fiducials(spec.fiducials_um)] if spec.fiducials_um else []
     if isinstance(spec, LamellaSpec):
-        return LamellaMatter(spec), lamella_layers(spec, seed)
+        return LamellaMatter(spec), [*lamella_layers(spec, seed), *placed]
     if isinstance(spec, HoleySpec):
         holey = HoleyMatter(spec, seed)
-        return holey, holey_layers(spec, holey, seed)
+        return holey, [*holey_layers(spec, holey, seed), *placed]
     raise TypeError(f"no matter known for a sample of type {type(spec).__name__}")

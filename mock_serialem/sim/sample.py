@@ -44,6 +44,9 @@ class SampleSpec:
         Standard deviation of the heights of the other sites.
     contamination_per_um2 : float
         Ice crystals lying on the sheet.
+    fiducials_um : tuple of (u, v, depth)
+        Gold beads of 20 nm in the first site, each at a place of its own: sheet coordinates and distance from the
+        mid-surface.
     """
 
     pretilt_deg: float = 0.0
@@ -53,6 +56,7 @@ class SampleSpec:
     site_pitch_um: float = 100.0
     site_height_um: float = 1.5
     contamination_per_um2: float = 0.02
+    fiducials_um: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)

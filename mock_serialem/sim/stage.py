@@ -32,6 +32,9 @@ BACKLASH_DEG = 3.0
 class Wobble:
     """Repeatable motion over tilt: harmonics sin(kt) and 1 - cos(kt) with random weights.
 
+    A motion along z in proportion to the tilt is the same as a tilt axis elsewhere. The axis is where its offset says,
+    so z has no such part at small tilts, at which operators measure it.
+
     Parameters
     ----------
     rms_um : (x, y, z)
@@ -46,6 +49,7 @@ class Wobble:
     def __init__(self, rms_um: tuple[float, float, float], rng: np.random.Generator) -> None:
         self._sine = rng.standard_normal((3, self.ORDERS.size)) * self.WEIGHTS
         self._cosine = rng.standard_normal((3, self.ORDERS.size)) * self.WEIGHTS
+        self._sine[2, 0] -= float(self.ORDERS @ self._sine[2])
         self._scale = np.ones(3)
         course = np.array([self.at(tilt) for tilt in np.linspace(-60.0, 60.0, 61)])
         self._scale = np.asarray(rms_um) / np.sqrt(np.mean(course**2, axis=0))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pacetomo.editor.edits import check_places, renumbered
@@ -15,6 +16,9 @@ from pacetomo.targets import Target
 
 SAME_PLACE_UM = 0.01
 """A target nearer to another one than this is the same one."""
+
+IN_STEP = 0.1
+"""Share of the distance between neighbours by which a target may lie beside a lattice that it belongs to."""
 
 MOST_TARGETS = 2000
 """Targets of an area beyond which a pattern or polygon was surely meant otherwise."""
@@ -44,16 +48,13 @@ def add_at(document: Document, places_um: Sequence[XY], clearance_um: float = SA
     document.require_unlocked()
     document.require_places()
     check_places(places_um)
-    held = list(document.places_um.values())
-    chosen: list[XY] = []
-    for place in places_um:
-        if all(place.minus(other).length >= clearance_um for other in itertools.chain(held, chosen)):
-            chosen.append(place)
+    chosen = _free(places_um, document.places_um.values(), clearance_um)
     if not chosen:
         raise EditError("there is a target at each of these places already")
-    if len(held) + len(chosen) > MOST_TARGETS:
+    count = len(document.numbers) + len(chosen)
+    if count > MOST_TARGETS:
         raise EditError(
-            f"the area would have {len(held) + len(chosen)} targets, at most {MOST_TARGETS} are possible: choose a "
+            f"the area would have {count} targets, at most {MOST_TARGETS} are possible: choose a "
             "wider spacing or a smaller region"
         )
     document = renumbered(document)
@@ -68,6 +69,32 @@ def add_at(document: Document, places_um: Sequence[XY], clearance_um: float = SA
     return document.with_targets(targets).with_selected(target.number for target in new)
 
 
+def _free(places_um: Iterable[XY], held_um: Iterable[XY], clearance_um: float) -> list[XY]:
+    """Places at least so far from those that are held, and from each other.
+
+    Places are kept by the square of that size in which they lie, so that only the squares around have to be looked at.
+    """
+    squares: dict[tuple[int, int], list[XY]] = {}
+
+    def square(place: XY) -> tuple[int, int]:
+        return math.floor(place.x / clearance_um), math.floor(place.y / clearance_um)
+
+    def is_free(place: XY) -> bool:
+        column, row = square(place)
+        around = itertools.product((column - 1, column, column + 1), (row - 1, row, row + 1))
+        others = itertools.chain.from_iterable(squares.get(at, ()) for at in around)
+        return all(place.minus(other).length >= clearance_um for other in others)
+
+    for place in held_um:
+        squares.setdefault(square(place), []).append(place)
+    free = []
+    for place in places_um:
+        if is_free(place):
+            free.append(place)
+            squares.setdefault(square(place), []).append(place)
+    return free
+
+
 def _with_own_place(document: Document) -> tuple[Target, ...]:
     """Targets as they are; the tracking target with the coordinates that the new ones refer to."""
     first, *rest = document.targets.targets
@@ -77,7 +104,9 @@ def _with_own_place(document: Document) -> tuple[Target, ...]:
 def add_pattern(
     document: Document, lattice: Lattice, size: int, centre_um: XY = ORIGIN, limit_um: float | None = None
 ) -> Document:
-    """Add a target at each point of a lattice around a place that has none yet; the lattice is written down.
+    """Add a target at each point of a lattice around a place that has none yet.
+
+    The lattice is written down where the tracking target lies on it, its size where that is in the middle.
 
     Parameters
     ----------
@@ -106,8 +135,12 @@ def add_pattern(
     if limit_um is not None:
         places = [place for place in places if place.length <= limit_um]
     added = add_at(document, places, clearance_um=HOLE_REACH * lattice.spacing_um)
-    targets = with_lattice(added.targets, lattice).with_override("size", str(size))
-    return added.with_targets(targets)
+    index = lattice.nearest(centre_um)
+    off_um = centre_um.minus(lattice.at(index)).length
+    if off_um > IN_STEP * lattice.spacing_um:
+        return added  # the lattice of the tracking target is another one
+    targets = with_lattice(added.targets, lattice)
+    return added.with_targets(targets.with_override("size", str(size)) if index == (0, 0) else targets)
 
 
 def lattice_through(document: Document, numbers: Sequence[int]) -> Lattice:
@@ -154,4 +187,6 @@ def with_images(document: Document, number: int, reference: str | None, view: st
     """Give a target reference images that have been taken at its place; None leaves one as it is."""
     target = document.target(number)
     target = replace(target, reference=reference or target.reference, view=view or target.view)
-    return document.with_targets(document.targets.with_target(target))
+    taken = {name.casefold() for name in (reference, view) if name}
+    known = replace(document.known, names=document.known.names | taken)
+    return document.with_known(known).with_targets(document.targets.with_target(target))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.editor.model import Lock
-from pacetomo.errors import RunFileError
+from pacetomo.errors import MetadataError, RunFileError
+from pacetomo.report.records import read_journal
 from pacetomo.resume import read_interrupted
+from pacetomo.status import QUIET_S
 
 AREA_OF_RUN = re.compile(r"(?P<stem>.+_tgts(_p\d+)?)_run(?P<number>\d+)\.(txt|jsonl)", re.IGNORECASE)
 
@@ -33,11 +36,15 @@ def area_of(path: Path) -> tuple[AreaFiles, int | None]:
     return AreaFiles(path.with_name(f"{match['stem']}.txt")), int(match["number"])
 
 
-def lock_of(files: AreaFiles) -> Lock | None:
-    """What the latest run of an area keeps from being edited; None if there is none or it is over."""
+def lock_of(files: AreaFiles, now_s: float | None = None) -> Lock | None:
+    """What the latest run of an area keeps from being edited; None if there is none or it is over.
+
+    A run that died while it was set up is begun anew by a restart, and so keeps nothing; one that has given a sign of
+    life within `pacetomo.status.QUIET_S` is still being set up. `now_s` is the time of day as files have it.
+    """
     number = max(files.runs(), default=0)
-    if not number:
-        return None
+    if not number or files.latest_run > number:
+        return _lock_of_set_up(files, time.time() if now_s is None else now_s)
     name = files.run_file(number).name
     try:
         if read_interrupted(files, number).is_over:
@@ -53,4 +60,21 @@ def lock_of(files: AreaFiles) -> Lock | None:
         "to begin anew",
         STILL_FREE,
         f"the run has begun with it ({name})",
+    )
+
+
+def _lock_of_set_up(files: AreaFiles, now_s: float) -> Lock | None:
+    """What a run that has no run file yet keeps from being edited."""
+    journal = files.journal(files.latest_run)
+    try:
+        is_quiet = now_s - journal.stat().st_mtime > QUIET_S
+        is_over = is_quiet or read_journal(journal).end is not None
+    except (OSError, MetadataError):  # there is none, or it is of no use to a restart either
+        return None
+    if is_over:
+        return None
+    return Lock(
+        f"a run of the area is being set up ({journal.name}): it has read the targets already",
+        frozenset(),
+        "the run that is being set up has read the settings already",
     )

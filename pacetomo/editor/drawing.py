@@ -11,14 +11,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Optional
 
+import numpy as np
+
 from pacetomo.editor.model import Document
 from pacetomo.errors import PlanError
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
 from pacetomo.overlap import Field, Overlap
+from pacetomo.targets import AREAS
 
 CORNERS = 48
 """Corners of the polygon that stands for a beam."""
+
+CHORDS = 17
+"""Chords of a beam of which the ends are the corners of an exposed region."""
 
 FLATTEST = 0.05
 """A sample foreshortened by more than this (87° for a level one) is seen edge-on and has no footprints."""
@@ -69,12 +75,13 @@ def on_sample(document: Document, tilt_deg: float) -> Matrix2:
     Raises
     ------
     PlanError
-        When the sample is seen edge-on at that tilt.
+        When the sample is seen edge-on at that tilt, or was when the targets were picked.
     """
-    at_tilt = tilt_matrix(document.plane, tilt_deg)
-    if at_tilt.determinant < FLATTEST:
-        raise PlanError(f"at {tilt_deg:g}° the sample is seen edge-on: beams have no footprint on it")
-    return tilt_matrix(document.plane, document.picked_at_deg).times(at_tilt.inverse())
+    at_tilt, as_picked = (tilt_matrix(document.plane, t) for t in (tilt_deg, document.picked_at_deg))
+    for matrix, at_deg in ((at_tilt, tilt_deg), (as_picked, document.picked_at_deg)):
+        if matrix.determinant < FLATTEST:
+            raise PlanError(f"at {at_deg:g}° the sample is seen edge-on: beams have no footprint on it")
+    return as_picked.times(at_tilt.inverse())
 
 
 def steepest_deg(document: Document) -> float:
@@ -157,55 +164,69 @@ def footprints(document: Document, tilt_deg: float) -> dict[int, Polygon]:
 
 
 def shaded_overlaps(document: Document, tilt_deg: float, overlaps: Sequence[Overlap]) -> list[Shaded]:
-    """Regions in which beams reach other targets' fields at a tilt, for overlaps found by `plan_panel.find_overlaps`.
+    """Regions in which beams reach other targets' fields at a tilt, for overlaps found by `plan_panel.findings`.
 
     Pairs that overlap at other tilts only have no region at this one.
+
+    Raises
+    ------
+    PlanError
+        When the sample is seen edge-on at that tilt.
     """
     mapping = on_sample(document, tilt_deg)
-    back = mapping.inverse()
-    disc = circle(ORIGIN, beam_um(document) / 2)
+    back, places, radius_um = mapping.inverse(), document.places_um, beam_um(document) / 2
+    there = [overlap for overlap in overlaps if overlap.target in places and overlap.by in places]
     found = []
-    for overlap in overlaps:
-        ours, theirs = document.places_um.get(overlap.target), document.places_um.get(overlap.by)
-        if ours is None or theirs is None:
-            continue
-        beam_at = back.apply(theirs.minus(ours))
-        field = field_of(document, document.target(overlap.target).area)
-        if beam_at.length > beam_um(document) / 2 + field.size_um.length / 2:
-            continue
-        region = clipped([beam_at.plus(corner) for corner in disc], field_corners(ORIGIN, field))
-        if region:
-            drawn = tuple(ours.plus(mapping.apply(corner)) for corner in region)
-            found.append(Shaded(overlap.target, overlap.by, drawn, overlap.dose_e_per_a2, overlap.share))
+    for area in AREAS:
+        field = field_of(document, area)
+        of_area = [overlap for overlap in there if document.target(overlap.target).area == area]
+        beams = [back.apply(places[overlap.by].minus(places[overlap.target])) for overlap in of_area]
+        for overlap, region in zip(of_area, exposed_regions(beams, radius_um, field)):
+            if region:
+                ours = places[overlap.target]
+                drawn = tuple(ours.plus(mapping.apply(corner)) for corner in region)
+                found.append(Shaded(overlap.target, overlap.by, drawn, overlap.dose_e_per_a2, overlap.share))
     return found
 
 
-def clipped(polygon: Sequence[XY], by: Sequence[XY]) -> Polygon:
-    """The part of a convex polygon inside another one, both counter-clockwise; empty where there is none.
+def exposed_regions(beams_um: Sequence[XY], radius_um: float, field: Field) -> list[Polygon]:
+    """The part of an image that each of several beams exposes, from its centre in the specimen frame.
 
-    Edge by edge (Sutherland and Hodgman 1974, "Reentrant polygon clipping").
+    Parameters
+    ----------
+    beams_um : sequence of XY
+        Centres of the beams from that of the image.
+    radius_um : float
+        Of each beam.
+    field : Field
+        The image.
 
-    >>> clipped([XY(0, 0), XY(2, 0), XY(2, 2), XY(0, 2)], [XY(1, -1), XY(3, -1), XY(3, 1), XY(1, 1)])
-    (XY(x=1.0, y=1.0), XY(x=1.0, y=0.0), XY(x=2, y=0), XY(x=2.0, y=1.0))
+    Returns
+    -------
+    list of tuple of XY
+        Corners, counter-clockwise: along the lower ends of chords across the image's X axis and back along the upper
+        ones. Empty where a beam does not reach the image.
     """
-    left = list(polygon)
-    for start, end in zip(by, (*by[1:], by[0])):
-        edge = end.minus(start)
-        sides = [_cross(edge, point.minus(start)) for point in left]
-        kept: list[XY] = []
-        for place, (point, side) in enumerate(zip(left, sides)):
-            before, side_before = left[place - 1], sides[place - 1]
-            if (side >= 0) != (side_before >= 0):
-                part = side_before / (side_before - side)
-                kept.append(before.plus(point.minus(before).scaled(part)))
-            if side >= 0:
-                kept.append(point)
-        left = kept
-    return tuple(left) if len(left) > 2 else ()
-
-
-def _cross(a: XY, b: XY) -> float:
-    return a.x * b.y - a.y * b.x
+    if not beams_um:
+        return []
+    half_x, half_y = field.size_um.x / 2, field.size_um.y / 2
+    to_image, axes = field.axes.inverse(), field.axes
+    beams = np.array([to_image.apply(beam) for beam in beams_um])
+    left = np.maximum(beams[:, 0] - radius_um, -half_x)
+    right = np.minimum(beams[:, 0] + radius_um, half_x)
+    # Evenly on the circle rather than on the axis: chords change fastest at its ends.
+    steps = (1 - np.cos(np.linspace(0, np.pi, CHORDS))) / 2
+    x = left[:, None] + (right - left)[:, None] * steps
+    half_chord = np.sqrt(np.maximum(radius_um**2 - (x - beams[:, :1]) ** 2, 0.0))
+    low = np.clip(beams[:, 1:] - half_chord, -half_y, half_y)
+    high = np.clip(beams[:, 1:] + half_chord, -half_y, half_y)
+    is_there = (right > left) & ((high - low).max(axis=1) > 0)
+    x, y = np.hstack((x, x[:, ::-1])), np.hstack((low, high[:, ::-1]))
+    seen_x, seen_y = axes.xpx * x + axes.xpy * y, axes.ypx * x + axes.ypy * y
+    return [
+        tuple(map(XY, *row)) if shown else ()
+        for shown, *row in zip(is_there.tolist(), seen_x.tolist(), seen_y.tolist())
+    ]
 
 
 def limit_circle(document: Document) -> Polygon:
@@ -239,11 +260,14 @@ class Hit(NamedTuple):
 def hit(document: Document, at_um: XY, reach_um: float) -> Hit | None:
     """The nearest target or geometry point within `reach_um` of the pointer, or the target in whose field it is."""
     nearest: tuple[float, Hit] | None = None
+    fields = {area: field_of(document, area) for area in AREAS}
+    farthest_um = max(reach_um, *(field.size_um.length / 2 for field in fields.values()))
     for number, place in document.places_um.items():
-        distance = place.minus(at_um).length
-        field = field_of(document, document.target(number).area)
-        within = _is_within(at_um.minus(place), field) or distance <= reach_um
-        if within and (nearest is None or distance < nearest[0]):
+        from_centre = at_um.minus(place)
+        distance = from_centre.length
+        if distance > farthest_um or (nearest is not None and distance >= nearest[0]):
+            continue
+        if distance <= reach_um or _is_within(from_centre, fields[document.target(number).area]):
             nearest = (distance, Hit(target=number))
     for index, place in enumerate(document.point_places_um):
         distance = place.minus(at_um).length

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from pacetomo.editor.coordinates import FARTHEST_UM
 from pacetomo.editor.model import ConfirmationNeededError, Document, EditError, tidy
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.problem import listed
@@ -147,16 +148,13 @@ def set_skip(document: Document, numbers: Iterable[int], skip: bool) -> Document
     EditError
         When the tracking target is among those to be left out.
     """
-    targets = document.targets
-    for number in numbers:
-        document.target(number)
-        if skip and number == targets.tracking.number:
-            raise EditError(
-                f"target {number} is the tracking target, which cannot be skipped: make another one the tracking "
-                "target first"
-            )
-        targets = targets.with_skip(number, skip)
-    return document.with_targets(targets)
+    chosen = frozenset(numbers)
+    if skip and document.targets.tracking.number in chosen:
+        raise EditError(
+            f"target {document.targets.tracking.number} is the tracking target, which cannot be skipped: make another "
+            "one the tracking target first"
+        )
+    return _with_each(document, chosen, lambda target: replace(target, skip=skip))
 
 
 def toggle_skip(document: Document, numbers: Collection[int]) -> Document:
@@ -173,8 +171,7 @@ def delete(document: Document, numbers: Collection[int]) -> Document:
         When a run has begun, or no target would be left.
     """
     document.require_unlocked()
-    for number in numbers:
-        document.target(number)
+    numbers = frozenset(document.target(number).number for number in numbers)
     left = [target for target in document.targets.targets if target.number not in numbers]
     if not left:
         raise EditError("no target would be left; an area needs at least one")
@@ -250,10 +247,9 @@ def set_score(document: Document, numbers: Iterable[int], score: float | None) -
 
 
 def _with_each(document: Document, numbers: Iterable[int], change: Callable[[Target], Target]) -> Document:
-    targets = document.targets
-    for number in numbers:
-        targets = targets.with_target(change(document.target(number)))
-    return document.with_targets(targets)
+    chosen = frozenset(document.target(number).number for number in numbers)
+    targets = tuple(change(t) if t.number in chosen else t for t in document.targets.targets)
+    return document.with_targets(replace(document.targets, targets=targets))
 
 
 # --- geometry points
@@ -299,6 +295,6 @@ def reset(document: Document) -> Document:
 
 
 def check_places(places_um: Iterable[XY]) -> None:
-    """Refuse places that are no numbers (EditError)."""
-    if not all(place.is_finite for place in places_um):
-        raise EditError("a place must be two numbers in µm")
+    """Refuse places that are no numbers, or that no stage reaches (EditError)."""
+    if not all(place.length <= FARTHEST_UM for place in places_um):
+        raise EditError("a place must be two numbers in µm, no farther off than any stage moves")

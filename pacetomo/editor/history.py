@@ -28,12 +28,15 @@ class History:
         Steps to undo, the latest last, and to redo, the next one last.
     saved : TargetSet or None
         What stands in the file.
+    found : str or None
+        What tells unsaved work that was found on opening, as long as nobody has decided about it.
     """
 
     present: Document
     past: tuple[Step, ...] = ()
     future: tuple[Step, ...] = ()
     saved: TargetSet | None = None
+    found: str | None = None
 
     def done(self, label: str, document: Document) -> History:
         """Return the history after an edit; one that changed the selection only is no step."""

@@ -19,7 +19,7 @@ YELLOW: Colour = (240, 228, 66, 255)
 BLUE: Colour = (0, 114, 178, 255)
 VERMILLION: Colour = (213, 94, 0, 255)
 REDDISH_PURPLE: Colour = (204, 121, 167, 255)
-GREY: Colour = (150, 150, 150, 255)
+GREY: Colour = (190, 190, 190, 255)
 WHITE: Colour = (255, 255, 255, 255)
 
 

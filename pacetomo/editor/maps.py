@@ -11,6 +11,7 @@ from pacetomo.editor.axis import axis_deg, mdoc_of
 from pacetomo.editor.drawing import Polygon
 from pacetomo.editor.model import Document
 from pacetomo.editor.small import Piece, SmallImage, read_small, size_of
+from pacetomo.editor.stage import is_plausible
 from pacetomo.errors import MetadataError, PaceError, StackError
 from pacetomo.files.extended_header import piece_coordinates
 from pacetomo.files.stack import read_header, read_layout
@@ -187,7 +188,8 @@ def stage_matrix(item: MapItem) -> Matrix2 | None:
     Returns
     -------
     Matrix2 or None
-        None where neither metadata nor titles of the file tell the angle.
+        None where neither metadata nor titles of the file tell the angle, or the pixels of file and map do not belong
+        together.
 
     Raises
     ------
@@ -205,4 +207,5 @@ def stage_matrix(item: MapItem) -> Matrix2 | None:
         shown_um * math.cos(a), -shown_um * math.sin(a), -shown_um * math.sin(a), -shown_um * math.cos(a)
     )
     across = 1 / math.cos(math.radians(item.tilt_deg))
-    return Matrix2(1.0, 0.0, 0.0, across).times(to_specimen.times(item.scale))
+    matrix = Matrix2(1.0, 0.0, 0.0, across).times(to_specimen.times(item.scale))
+    return matrix if is_plausible(matrix) else None

@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from pacetomo.area_files import AreaFiles
+from pacetomo.editor.stage import fitted_matrix
 from pacetomo.errors import PaceError, SettingsError
 from pacetomo.frames import ORIGIN, XY, Matrix2
 from pacetomo.geometry import SamplePlane
@@ -26,6 +25,7 @@ from pacetomo.problem import listed
 from pacetomo.scope.facts import OFFLINE, Facts
 from pacetomo.scope.protocol import Missing
 from pacetomo.settings import ResolvedSettings, Settings, SettingsLayer, resolve_settings
+from pacetomo.settings_table import SETTING_ROWS
 from pacetomo.targets import Target, TargetSet
 
 FINEST_UM = 6
@@ -143,15 +143,12 @@ class Document:
 
     @cached_property
     def picked_at_deg(self) -> float:
-        """Stage tilt at which the targets were picked."""
-        for override in self.targets.overrides:
-            if override.name == "tiltTargets":
-                return parse_float(override.value) or 0.0
-        for layer in reversed(self.known.layers):
-            value = layer.values.get("tiltTargets")
-            if isinstance(value, (int, float)):
-                return float(value)
-        return 0.0
+        """Stage tilt at which the targets were picked; 0 where the setting cannot be used."""
+        row = SETTING_ROWS["tiltTargets"]
+        given = [layer.values.get(row.name) for layer in reversed(self.known.layers)]
+        given[:0] = [parse_float(o.value) for o in self.targets.overrides if o.name == row.name]
+        tilt_deg = next((value for value in given if isinstance(value, (int, float))), 0.0)
+        return float(tilt_deg) if abs(tilt_deg) <= (row.high or 0.0) else 0.0
 
     @cached_property
     def stage_to_specimen(self) -> Matrix2 | None:
@@ -209,9 +206,11 @@ class Document:
             return self.resolved
         matrix = self.stage_to_specimen or NOMINAL_STAGE_TO_SPECIMEN
         try:
-            return make_job(AreaFiles(self.path), self.targets, self.resolved, matrix)
+            job = make_job(AreaFiles(self.path), self.targets, self.resolved, matrix)
+            _ = job.untilted_um, job.stops  # what makes no sense of pretilt and tilts shows here
         except PaceError as err:
             return Missing(str(err))
+        return job
 
     @property
     def lattice(self) -> Lattice | None:
@@ -288,32 +287,3 @@ def tidy(place_um: XY) -> XY:
     XY(x=3.5024, y=0.0)
     """
     return XY(round(place_um.x, FINEST_UM) + 0.0, round(place_um.y, FINEST_UM) + 0.0)
-
-
-def fitted_matrix(targets: TargetSet, picked_at_deg: float) -> Matrix2 | None:
-    """Stage to specimen matrix by least squares over targets that have both kinds of coordinates.
-
-    Specimen Y is taken back to the plane of the stage by the cosine of the tilt at which they were picked.
-
-    Returns
-    -------
-    Matrix2 or None
-        None where fewer than three targets tell, they lie in a row, or contradict each other by more than 5 %.
-    """
-    both = [
-        (t.shift_um, t.stage_um) for t in targets.targets if t.shift_um is not None and t.stage_um is not None
-    ]
-    if len(both) < 3:
-        return None
-    seen = np.array([shift for shift, _ in both]) - np.array(both[0][0])
-    seen[:, 1] /= math.cos(math.radians(picked_at_deg))
-    stage = np.array([place for _, place in both]) - np.array(both[0][1])
-    solution, _, rank, singular = np.linalg.lstsq(stage, seen, rcond=None)
-    if rank < 2 or singular[1] < 0.02 * singular[0]:
-        return None
-    if np.abs(stage @ solution - seen).max() > 0.05 * np.abs(seen).max():
-        return None
-    matrix = Matrix2(
-        *(float(value) for value in (solution[0, 0], solution[1, 0], solution[0, 1], solution[1, 1]))
-    )
-    return matrix if abs(matrix.determinant) > 0.1 else None

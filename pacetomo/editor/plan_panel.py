@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pacetomo.editor import drawing
 from pacetomo.editor.model import Document
@@ -71,20 +71,23 @@ def summarise(document: Document) -> Summary:
     job = document.job
     if isinstance(job, Missing):
         return Summary(missing=job.reason)
-    priced = job.estimate()
+    first, *others = _representatives(job)
+    one = _only(job, first).estimate()
+    two = _only(job, first, *others).estimate() if others else one
+    more = len(job.active) - 1  # each target but the first adds what the second one does
     prices = job.prices()
     dosing = job.dosing(prices.record_s, prices.dose_per_s)
-    doses = {target.number: dosing.series_dose(target.number) or 0.0 for target in _representatives(job)}
     tracking = job.targets.tracking.number
-    usual = next((dose for number, dose in doses.items() if number != tracking), doses[tracking])
+    doses = {target.number: dosing.series_dose(target.number) or 0.0 for target in (first, *others)}
+    usual = doses[others[0].number] if others else doses[first.number]
     return Summary(
         targets=len(job.active),
         tilts=len(job.stops),
         tilts_deg=tuple(stop.tilt_deg for stop in job.stops),
-        exposures=priced.exposures,
-        images=priced.images,
+        exposures=one.exposures + more * (two.exposures - one.exposures),
+        images=one.images + more * (two.images - one.images),
         dose_e_per_a2={t.number: doses[tracking] if t.number == tracking else usual for t in job.active},
-        total_s=priced.total_s,
+        total_s=one.total_s + more * (two.total_s - one.total_s),
         warnings=job.resolved.warnings,
     )
 
@@ -96,6 +99,13 @@ def _representatives(job: Job) -> list[Target]:
         *(t for t in job.active if t.number == tracking),
         *(t for t in job.active if t.number != tracking),
     ][:2]
+
+
+def _only(job: Job, *targets: Target) -> Job:
+    """The same job for these targets, of which the tracking target stays what it is."""
+    kept = {target.number for target in targets}
+    left = tuple(replace(t, skip=t.skip or t.number not in kept) for t in job.targets.targets)
+    return replace(job, targets=replace(job.targets, targets=left))
 
 
 @dataclass(frozen=True)

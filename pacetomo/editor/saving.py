@@ -1,7 +1,8 @@
 """Files of the editor: opening, saving, noticing that somebody else has changed the file, and unsaved work.
 
 Unsaved work is kept beside the target file under its name with `.unsaved` appended, and offered when the file is
-opened again. Saving, and closing without saving, remove it.
+opened again. Saving, and closing without saving, remove it; work of an earlier time that nobody has decided about
+stays, under a backup name once there is newer unsaved work.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import NamedTuple
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.editor.begun import AREA_OF_RUN, area_of, lock_of
+from pacetomo.editor.coordinates import check_coordinates
 from pacetomo.editor.history import History
 from pacetomo.editor.model import Document, Known
 from pacetomo.errors import PaceError, RunFileError, TargetFileError
 from pacetomo.files.atomic import (
     as_utf8,
+    move_aside,
     read_bytes,
     write_text_atomically,
     write_with_backup,
@@ -106,11 +109,12 @@ def open_document(path: Path, known: Known | None = None) -> Opened:
     known = replace(known or Known(), names=names_in(files.folder))
     document = Document(files.target_file, targets, known, lock=lock_of(files), original=targets)
     try:
-        _ = document.places_um
+        check_coordinates(document)
     except TargetFileError as err:
         raise TargetFileError(f"{source}: {err}") from err
     unsaved, trouble = _read_unsaved(files.target_file, stamp, targets)
-    history = History(document, saved=None if stamp is None else targets)
+    found = None if unsaved is None else _digest_of(unsaved_path(files.target_file))
+    history = History(document, saved=None if stamp is None else targets, found=found)
     return Opened(history, stamp, unsaved, (*targets.warnings, *said, *trouble))
 
 
@@ -129,7 +133,8 @@ def recovered(opened: Opened) -> Opened:
     if opened.unsaved is None:
         return opened
     document = opened.history.present.with_targets(opened.unsaved.targets)
-    return replace(opened, history=opened.history.done("Recover unsaved work", document), unsaved=None)
+    history = replace(opened.history.done("Recover unsaved work", document), found=None)
+    return replace(opened, history=history, unsaved=None)
 
 
 def names_in(folder: Path) -> frozenset[str]:
@@ -177,7 +182,7 @@ def save(history: History, stamp: str | None, overwrite: bool = False) -> Saved:
         )
     data = as_utf8(format_targets(document.targets), path, TargetFileError)
     backup = write_with_backup(path, data, error=TargetFileError)
-    forget_unsaved(path)
+    forget_own_work(history)
     return Saved(history.after_saving(document), _digest(data), backup)
 
 
@@ -192,16 +197,14 @@ def save_as(history: History, path: Path, overwrite: bool = False) -> Saved:
     AreaFiles(path)
     if path.exists() and not overwrite:
         raise ChangedOnDiskError(f"{path.name} is there already: choose another name, or overwrite it")
-    old = history.present.path
     known = replace(history.present.known, names=names_in(path.parent))
     moved = replace(history, present=replace(history.present, path=path, known=known))
-    saved = save(moved, None, overwrite=True)
-    forget_unsaved(old)
-    return saved
+    forget_own_work(history)
+    return save(replace(moved, found=None), None, overwrite=True)
 
 
 def reloaded(history: History) -> tuple[History, str]:
-    """The file as it is now, as a step that can be undone, and its stamp.
+    """The file as it is now, as a step that can be undone, and its stamp; a run may have locked it meanwhile.
 
     Raises
     ------
@@ -210,7 +213,7 @@ def reloaded(history: History) -> tuple[History, str]:
     """
     opened = open_document(history.present.path, history.present.known)
     fresh = opened.history.present
-    document = replace(history.present.with_targets(fresh.targets), known=fresh.known)
+    document = replace(history.present.with_targets(fresh.targets), known=fresh.known, lock=fresh.lock)
     changed = history.done("Reload the file", document)
     return replace(changed, saved=fresh.targets), opened.stamp or ""
 
@@ -233,14 +236,40 @@ def keep_unsaved(history: History, stamp: str | None) -> None:
     """
     path = history.present.path
     if not history.is_changed:
-        forget_unsaved(path)
+        forget_own_work(history)
         return
+    if _is_undecided(history):
+        move_aside(unsaved_path(path), error=TargetFileError)
     text = json.dumps({"format": 1, "began_with": stamp, "text": format_targets(history.present.targets)})
     write_text_atomically(unsaved_path(path), text, error=TargetFileError)
 
 
+def forget_own_work(history: History) -> None:
+    """Remove what was kept of this work, as after saving it; what was found on opening and not decided about stays.
+
+    Raises
+    ------
+    TargetFileError
+        As `forget_unsaved`.
+    """
+    if not _is_undecided(history):
+        forget_unsaved(history.present.path)
+
+
+def _is_undecided(history: History) -> bool:
+    """Whether the unsaved work on disk is that of an earlier time, which nobody has decided about."""
+    kept = unsaved_path(history.present.path)
+    return history.found is not None and _digest_of(kept) == history.found
+
+
 def forget_unsaved(path: Path) -> None:
-    """Remove unsaved work on a target file, as after saving."""
+    """Remove unsaved work on a target file, whoever's it is.
+
+    Raises
+    ------
+    TargetFileError
+        When it cannot be removed.
+    """
     try:
         unsaved_path(path).unlink()
     except FileNotFoundError:
@@ -267,6 +296,14 @@ def _read_unsaved(path: Path, stamp: str | None, saved: TargetSet) -> tuple[Unsa
     fits = began_with == stamp
     said = f"there is unsaved work on {path.name} from the last time"
     return Unsaved(targets, fits, said if fits else f"{said}, but the file has been changed since"), ()
+
+
+def _digest_of(path: Path) -> str | None:
+    """Digest of a file; None for one that is not there or cannot be read."""
+    try:
+        return _digest(read_bytes(path, error=TargetFileError))
+    except TargetFileError:
+        return None
 
 
 def _digest(data: bytes) -> str:

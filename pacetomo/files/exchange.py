@@ -196,8 +196,10 @@ def recover(stack: Path, wait: Wait | None = None) -> bool:
     return True
 
 
-def keep_copy(path: Path, folder: Path, wait: Wait | None = None) -> None:
+def keep_copy(path: Path, folder: Path, wait: Wait | None = None, name: str | None = None) -> None:
     """Keep the present content of a file in a folder, which is made; a different copy there gets a backup name.
+
+    `name` is that of the copy, if it is to have another one.
 
     Raises
     ------
@@ -205,7 +207,9 @@ def keep_copy(path: Path, folder: Path, wait: Wait | None = None) -> None:
         If it cannot be written.
     """
     make_folder(folder)
-    write_with_backup(folder / path.name, read_bytes(path, wait, MetadataError), wait, MetadataError)
+    write_with_backup(
+        folder / (name or path.name), read_bytes(path, wait, MetadataError), wait, MetadataError
+    )
 
 
 def make_folder(folder: Path) -> None:

@@ -57,6 +57,14 @@ def reordered(layout: StackLayout, order: Sequence[int]) -> bytes:
     return moved + old[len(moved) :]
 
 
+def selected(layout: StackLayout, kept: Sequence[int]) -> bytes:
+    """Return the extended header for some of the sections, of the same size; what belonged to others is 0."""
+    size = find_records(layout).record_bytes
+    moved = reordered(layout, kept)
+    first, end = size * len(kept), size * layout.sections
+    return moved[:first] + bytes(end - first) + moved[end:]
+
+
 def tilts_deg(layout: StackLayout) -> tuple[float, ...] | None:
     """Return the tilt of each section (degrees) from SerialEM's records; None if they do not tell."""
     size = find_records(layout).record_bytes

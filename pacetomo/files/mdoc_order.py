@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pacetomo.files.mdoc import MdocSection
+from pacetomo.metadata_keys import ORDER
 
 _MONTHS = {
     name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
@@ -15,9 +16,9 @@ _MONTHS = {
 def acquisition_order(images: Sequence[MdocSection]) -> list[int]:
     """Return the places of images in the order in which they were taken.
 
-    Images whose tilts do not rise from one to the next are taken to be in that order already: clocks are put
-    back at night, and not every program writes doses. Of sorted ones the dose before each tells, else date and
-    time.
+    Where every image has its place (`AcquisitionOrder`), that counts. Images whose tilts do not rise from one to the
+    next are taken to be in that order already: clocks are put back at night, and not every program writes doses. Of
+    sorted ones the dose before each tells, else date and time.
 
     Raises
     ------
@@ -26,6 +27,9 @@ def acquisition_order(images: Sequence[MdocSection]) -> list[int]:
     """
     places = list(range(len(images)))
     tilts = [image.tilt_deg for image in images]
+    known = [order for order in (image.get_float(ORDER) for image in images) if order is not None]
+    if len(set(known)) == len(images):
+        return sorted(places, key=known.__getitem__)
     if any(second < first for first, second in zip(tilts, tilts[1:])):
         return places
     given = [image.get_float("PriorRecordDose") for image in images]

@@ -5,7 +5,7 @@ Sections are copied one after the other through a small buffer, so memory does n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,6 +28,9 @@ from pacetomo.files.stack import StackLayout, read_layout
 UNSORTED = "unsorted"
 """Subfolder for the metadata in order of acquisition: two mdocs of a series side by side mislead importers."""
 
+BESIDE = "_unsorted"
+"""What its name gets before the suffix where it is kept beside the stack all the same."""
+
 _BUFFER_BYTES = 4 << 20
 
 
@@ -39,7 +42,9 @@ class Done(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def sort_series(stack: Path, progress: Progress | None = None, wait: Wait | None = None) -> Done:
+def sort_series(
+    stack: Path, progress: Progress | None = None, wait: Wait | None = None, beside: bool = False
+) -> Done:
     """Sort a stack and its metadata by tilt, lowest first; images of one tilt stay in their order.
 
     Everything in the metadata stays with its image; only the numbers of the sections are given anew. The metadata
@@ -53,6 +58,8 @@ def sort_series(stack: Path, progress: Progress | None = None, wait: Wait | None
         Told how many sections are done, of how many.
     wait : callable, optional
         Waits for the given seconds when another program holds a file; without it that is an error at once.
+    beside : bool
+        Keep the metadata as it was beside the stack, ``NAME_unsorted.mrc.mdoc``, as PACEtomo does.
 
     Raises
     ------
@@ -79,12 +86,12 @@ def sort_series(stack: Path, progress: Progress | None = None, wait: Wait | None
 
     part = write_part(stack, layout.file_bytes, write, wait)
     if mdoc is not None:
-        keep_copy(mdoc_of(stack), stack.parent / UNSORTED, wait)
+        _keep_unsorted(mdoc_of(stack), beside, wait)
     exchange(stack, part, before, None if mdoc is None else _sorted_bytes(mdoc, order), None, wait)
     return Done(True, f"{layout.sections} images sorted by tilt", tuple(warnings))
 
 
-def sort_metadata(mdoc_path: Path, wait: Wait | None = None) -> Done:
+def sort_metadata(mdoc_path: Path, wait: Wait | None = None, beside: bool = False) -> Done:
     """Sort metadata whose stack is not kept; as `sort_series` does.
 
     Raises
@@ -96,9 +103,17 @@ def sort_metadata(mdoc_path: Path, wait: Wait | None = None) -> Done:
     order = _order([image.tilt_deg for image in mdoc.need_images()])
     if order == list(range(len(order))):
         return Done(False, "in order of tilt already")
-    keep_copy(mdoc_path, mdoc_path.parent / UNSORTED, wait)
+    _keep_unsorted(mdoc_path, beside, wait)
     write_bytes_atomically(mdoc_path, _sorted_bytes(mdoc, order), wait, MetadataError)
     return Done(True, f"metadata of {len(order)} images sorted by tilt")
+
+
+def _keep_unsorted(mdoc_path: Path, beside: bool, wait: Wait | None) -> None:
+    if beside:
+        stack = Path(mdoc_path.stem)
+        keep_copy(mdoc_path, mdoc_path.parent, wait, f"{stack.stem}{BESIDE}{stack.suffix}{mdoc_path.suffix}")
+    else:
+        keep_copy(mdoc_path, mdoc_path.parent / UNSORTED, wait)
 
 
 def read_metadata(stack: Path, wait: Wait | None = None) -> Mdoc | None:
@@ -122,24 +137,33 @@ def copy_sections(
     layout: StackLayout,
     order: Sequence[int],
     progress: Progress | None,
+    seen: Callable[[memoryview], None] | None = None,
 ) -> None:
-    """Copy sections in another order, then whatever follows the last one in the file."""
+    """Copy sections in another order, then whatever follows the last one in the file; `seen` is shown their bytes."""
     buffer = memoryview(bytearray(min(_BUFFER_BYTES, max(1, layout.section_bytes))))
     for done, section in enumerate(order, 1):
         source.seek(layout.data_start + section * layout.section_bytes)
-        _copy(source, stream, layout.section_bytes, buffer)
+        _copy(source, stream, layout.section_bytes, buffer, seen)
         if progress is not None:
             progress(done, len(order))
     source.seek(layout.data_end)
     _copy(source, stream, layout.file_bytes - layout.data_end, buffer)
 
 
-def _copy(source: BufferedReader, stream: BinaryIO, count: int, buffer: memoryview) -> None:
+def _copy(
+    source: BufferedReader,
+    stream: BinaryIO,
+    count: int,
+    buffer: memoryview,
+    seen: Callable[[memoryview], None] | None = None,
+) -> None:
     while count:
         got = source.readinto(buffer[: min(count, len(buffer))])
         if not got:
             raise StackError("the stack became shorter while it was read")
         stream.write(buffer[:got])
+        if seen is not None:
+            seen(buffer[:got])
         count -= got
 
 

@@ -256,12 +256,19 @@ def _parse_header(raw: bytes, path: PathLike) -> StackHeader:
     labels = tuple(
         raw[224 + 80 * index : 304 + 80 * index].decode("latin-1").rstrip(" \0") for index in range(count)
     )
-    dtype = order + _DTYPES[mode]
+    dtype = pixel_type(raw, mode, order) or ""
+    return StackHeader(columns, rows, sections, mode, dtype, HEADER_BYTES + extended, pixel, labels)
+
+
+def pixel_type(raw: bytes, mode: int, order: str) -> str | None:
+    """Return NumPy's name of the pixel type of a header; None for modes without a plain number a pixel."""
+    if mode not in _DTYPES:
+        return None
     stamp, flags = struct.unpack_from(order + "2i", raw, 152)
     # IMOD and SerialEM mean unsigned bytes unless a flag says otherwise; the MRC standard means signed ones.
     if mode == 0 and stamp == _IMOD_STAMP and not flags & 1:
-        dtype = order + "u1"
-    return StackHeader(columns, rows, sections, mode, dtype, HEADER_BYTES + extended, pixel, labels)
+        return order + "u1"
+    return order + _DTYPES[mode]
 
 
 def _byte_order(raw: bytes, path: PathLike) -> str:

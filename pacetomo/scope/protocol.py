@@ -105,7 +105,7 @@ class CtfFit(NamedTuple):
     `defocus_um` is the mean over all directions (underfocus negative), `astigmatism_um` the difference between the
     strongest and the weakest, not negative, `angle_deg` the direction of the first of the two against the image's X
     axis as the program gives it, `phase_deg` an additional phase shift (0 without a phase plate),
-    `resolution_angstrom` how far the fit reaches, `score` its correlation with the image.
+    `resolution_angstrom` how far the fit reaches, `score` its correlation with the image, `program` what made it.
     """
 
     defocus_um: float
@@ -114,6 +114,7 @@ class CtfFit(NamedTuple):
     phase_deg: float
     resolution_angstrom: float
     score: float
+    program: Optional[CtfProgram] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,12 +276,24 @@ class Microscope(Protocol):
     def focus_place_um(self) -> XY:
         """Where the Focus area lies when Record is centred (specimen frame, µm from there)."""
 
+    def tilt_axis_offset_um(self) -> float:
+        """Where the control program takes the tilt axis to lie across the beam (specimen Y, µm).
+
+        Where image shift keeps to the tilt axis, a shift of zero brings this place into the centre.
+        """
+
+    def set_tilt_axis_offset(self, offset_um: float) -> None:
+        """Tell the control program where the tilt axis lies; this stays after the script."""
+
     def can_compensate_beam_tilt(self) -> bool:
         """Whether coma against image shift is calibrated."""
 
     # images
     def record_exposure_s(self) -> float:
         """Exposure of Record images as set now."""
+
+    def focus_exposure_s(self) -> float:
+        """Exposure of each image of an autofocus."""
 
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         """Exposure of the images of a kind; None for the operator's own."""

@@ -41,6 +41,7 @@ class SerialEMCamera(SerialEMImaging):
     def __init__(self, sem: Any) -> None:
         super().__init__(sem)
         self._prior_doses: dict[int, float] = {}
+        self._attempts = ("", 0)
         self._open_series: Path | None = None
         self._sections = 0
 
@@ -50,6 +51,9 @@ class SerialEMCamera(SerialEMImaging):
         seconds = float(self._do("reading the Record exposure", "ReportExposure", "R")[0])
         self._note_exposure(seconds)
         return seconds
+
+    def focus_exposure_s(self) -> float:
+        return float(self._do("reading the Focus exposure", "ReportExposure", "F")[0])
 
     def set_exposure(self, area: Area, seconds: float | None) -> None:
         back = f"restoring the {area.value} exposure"
@@ -65,12 +69,12 @@ class SerialEMCamera(SerialEMImaging):
         return self._describe()
 
     def record(self, frame_name: str, floor_per_s: float = 0.0) -> tuple[Shot, int | None]:
-        self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, frame_name)
+        self._name_frames(frame_name)
         compensated = self._compensating
         if compensated:
             self._do("compensating the beam tilt", "AdjustBeamTiltforIS")
         try:
-            self._expose()
+            self._expose(frame_name)
             is_kept = not self._is_darker(floor_per_s)
             if is_kept:
                 self._save_at_once()
@@ -83,6 +87,15 @@ class SerialEMCamera(SerialEMImaging):
             self.tell(f"Warning: {err}", Level.WARNING)
             shot = Shot(math.nan, 0.0, 0.0, XY(0.0, 0.0))
         return shot, self._sections - 1 if is_kept else None
+
+    def _name_frames(self, name: str) -> None:
+        """Name the frames of the next exposure; a name that an attempt has had before gets a suffix.
+
+        A camera that failed may have written frames although there is no image.
+        """
+        attempts = self._attempts = (name, self._attempts[1] + 1 if self._attempts[0] == name else 1)
+        suffix = "" if attempts[1] == 1 else f"_again{attempts[1]}"
+        self._do("naming the frames", "SetFrameBaseName", 0, 1, 0, f"{name}{suffix}")
 
     def _is_darker(self, floor_per_s: float) -> bool:
         """Whether the image just exposed has fewer counts; one that cannot be measured has not."""
@@ -114,7 +127,7 @@ class SerialEMCamera(SerialEMImaging):
             if current is not None:
                 self.open_series(current)
 
-    def _expose(self) -> None:
+    def _expose(self, frame_name: str) -> None:
         """Take an image in the area aimed at; once more if the camera failed and has provably not exposed.
 
         Raises
@@ -143,6 +156,7 @@ class SerialEMCamera(SerialEMImaging):
                 raise NotExposedError(str(trouble)) from trouble
             self._note("retry", f"{trouble}; nothing was exposed: trying again in {pause_s:g} s")
             self.wait(pause_s)
+            self._name_frames(frame_name)
 
     def _stays_refused(self) -> bool:
         """Whether the camera fails for a reason that lasts: column valves that are closed, which others look after."""

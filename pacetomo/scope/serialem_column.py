@@ -125,6 +125,12 @@ class SerialEMColumn(SerialEMCommands):
         turn = math.radians(turn_deg)
         return XY(along_um * math.cos(turn), along_um * math.sin(turn))
 
+    def tilt_axis_offset_um(self) -> float:
+        return float(self._do("reading the tilt axis offset", "ReportTiltAxisOffset")[0])
+
+    def set_tilt_axis_offset(self, offset_um: float) -> None:
+        self._do("setting the tilt axis offset", "SetTiltAxisOffset", float(offset_um))
+
     def can_compensate_beam_tilt(self) -> bool:
         try:
             return any(self._do("looking for the coma calibration", "ReportComaVsISmatrix"))

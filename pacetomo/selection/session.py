@@ -18,6 +18,7 @@ from pacetomo.selection.groups import group_of, take_group
 from pacetomo.selection.outlines import draw_outlines
 from pacetomo.selection.patterns import PatternWay
 from pacetomo.selection.person import Person
+from pacetomo.selection.polygons import fill
 from pacetomo.settings import SettingValue
 
 MOST_NAMES = 3
@@ -69,7 +70,7 @@ def select_targets(desk: Desk, wanted: SelectionSettings) -> tuple[Path, ...]:
         )
         is False
     ):
-        _edit(existing)
+        edit_targets(existing)
         return (existing,)
     files = _new_area(desk, wanted.outputName)
     with borrowed(desk, wanted.imageShiftLimit):
@@ -89,28 +90,50 @@ class _Selection:
         self._dragging = Dragging(self._bench, self._person, self._draft, wanted)
 
     def run(self) -> tuple[Path, ...]:
-        self._choose()
+        drafts = [draft for draft in self._choose() if draft.chosen]
         self._desk.tell(f"Images for choosing targets: {self._bench.tally.describe()}")
-        count = len(self._draft.chosen)
-        if not count:
+        if not drafts:
             self._draft.discard()
             raise CancelledError("No target was chosen: no target file is written")
-        if self._person.agrees(
-            f"Keep {count} {'target' if count == 1 else 'targets'} as {self._draft.files.target_file.name}?"
-        ):
+        names = ", ".join(draft.files.target_file.name for draft in drafts)
+        count = sum(len(draft.chosen) for draft in drafts)
+        if not self._person.agrees(f"Keep {count} {'target' if count == 1 else 'targets'} as {names}?"):
+            for draft in reversed(drafts):
+                draft.discard()
+            raise CancelledError(
+                "The targets were dropped: no target file is written. Images that were taken are still there "
+                f"({self._draft.files.root}_*.mrc)"
+            )
+        written: list[Path] = []
+        for draft in drafts:
             if self._wanted.drawBeam:
-                draw_outlines(self._desk, self._bench, self._draft, self._wanted)
-            self._draft.finish()
-            own = self._draft.files
-            copies = copy_to_acquire(self._desk, own) if self._wanted.copyToAcquire else ()
-            return (own.target_file, *copies)
-        self._draft.discard()
-        raise CancelledError(
-            f"The targets were dropped: no target file is written. Images that were taken are still there "
-            f"({self._draft.files.root}_tgt_*.mrc)"
-        )
+                draw_outlines(self._desk, self._bench, draft, self._wanted)
+            draft.finish()
+            written.append(draft.files.target_file)
+        if self._wanted.copyToAcquire:
+            written.extend(copy_to_acquire(self._desk, drafts[0].files))
+        if self._wanted.edit:
+            edit_targets(written[0])
+        return tuple(written)
 
-    def _choose(self) -> None:
+    def _choose(self) -> list[Draft]:
+        """Choose in the way that is wanted; the areas that came of it."""
+        if self._wanted.targetPolygon:
+            return fill(self._bench, self._person, self._draft_numbered, self._wanted)
+        self._choose_one_area()
+        return [self._draft]
+
+    def _draft_numbered(self, number: int) -> Draft:
+        """Draft of an area of several: the first has the name that was given, the second ``NAME_a2``."""
+        if number == 1:
+            return self._draft
+        name = f"{self._draft.files.root}_a{number}"
+        trouble = _trouble_with(self._desk.folder(), name)
+        if trouble is not None:
+            raise TargetFileError(trouble)
+        return Draft(self._desk, target_file_of(self._desk.folder(), name), self._bench.tilt_deg)
+
+    def _choose_one_area(self) -> None:
         wanted = self._wanted
         if wanted.targetPattern:
             PatternWay(self._bench, self._person, self._draft, self._dragging, wanted).choose()
@@ -195,7 +218,8 @@ def _trouble_with(folder: Path, name: str) -> str | None:
     return None
 
 
-def _edit(path: Path) -> None:
+def edit_targets(path: Path) -> None:
+    """Open the target editor."""
     from pacetomo.editor import edit
 
     edit(path)

@@ -40,7 +40,37 @@ def test_bin_and_its_two_ways(tmp_path, capsys):
     )
 
 
-@pytest.mark.parametrize("command", [["sort"], ["bin", "2"]])
+def test_sort_keeps_the_metadata_as_it_was_where_it_is_told_to(tmp_path):
+    make_run(tmp_path, targets=1)
+    before = (tmp_path / "area_ts_001.mrc.mdoc").read_bytes()
+    assert main(["sort", "--beside", str(tmp_path / "area_ts_001.mrc")]) == 0
+    assert (tmp_path / "area_ts_001_unsorted.mrc.mdoc").read_bytes() == before
+    assert not (tmp_path / "unsorted").exists() and tilts(tmp_path) == sorted(TILTS)
+
+
+def test_exclude_by_number_and_back(tmp_path, capsys):
+    make_run(tmp_path, targets=2)
+    stacks = [str(tmp_path / f"area_ts_00{n}.mrc") for n in (1, 2)]
+    assert main(["exclude", *stacks, "--views", "2,4-5", "--dry-run"]) == 0
+    assert tilts(tmp_path) == TILTS and "would be left out" in capsys.readouterr().out
+    assert main(["exclude", *stacks, "--views", "2,4-5"]) == 0
+    assert [tilts(tmp_path, n) for n in (1, 2)] == [[TILTS[0], TILTS[2]]] * 2
+    assert main(["exclude", stacks[0], "--restore"]) == 0
+    assert [tilts(tmp_path, n) for n in (1, 2)] == [TILTS, [TILTS[0], TILTS[2]]]
+    assert main(["exclude", stacks[0], "--views", "9"]) == 1
+    assert "there is no view 9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--views", "0"], ["--dark", "2"], ["--residual", "-1"], ["--views", "1", "--restore"]]
+)
+def test_exclude_wants_to_know_what(tmp_path, options):
+    with pytest.raises(SystemExit) as told:
+        main(["exclude", str(tmp_path / "a.mrc"), *options])
+    assert told.value.code == 2
+
+
+@pytest.mark.parametrize("command", [["sort"], ["bin", "2"], ["exclude", "--views", "1"]])
 def test_a_series_that_may_be_gone_on_with_is_refused(tmp_path, capsys, command):
     make_run(tmp_path, state="incomplete")
     file = str(tmp_path / "area_ts_001.mrc")

@@ -3,13 +3,18 @@ import math
 import pytest
 from fake_scope import FakeScope
 
-from pacetomo.ctf import TRIES, CtfFitting, journal_entries, judged, metadata, search_range_um
+from pacetomo.ctf import TRIES, CtfFitting, journal_entries, judged, measured, metadata, search_range_um
 from pacetomo.errors import ScopeError
 from pacetomo.scope.protocol import CtfFit, CtfProgram, Missing
 from pacetomo.settings_table import Settings
 
 GOOD = CtfFit(-4.8, 0.05, 30.0, 0.0, 9.0, 0.2)
 FIND, PLOTTER = CtfProgram.CTFFIND, CtfProgram.CTFPLOTTER
+
+
+def by(program):
+    """The good fit, made by a program."""
+    return GOOD._replace(program=program)
 
 
 class Programs(FakeScope):
@@ -60,10 +65,10 @@ def test_the_range_searched_is_one_the_programs_accept(expected_um):
 def test_ctfplotter_comes_first_and_ctffind_only_where_it_is_not_there():
     scope = Programs(ctfplotter=GOOD, ctffind=GOOD)
     fitting = CtfFitting(scope, Settings(doCtfPlotter=True, doCtfFind=True))
-    assert fitting.fit(-5.0, 0.0) == GOOD and scope.asked == [PLOTTER]
+    assert fitting.fit(-5.0, 0.0) == by(PLOTTER) and scope.asked == [PLOTTER]
     scope = Programs(ctfplotter=ScopeError("no such program"), ctffind=GOOD)
     fitting = CtfFitting(scope, Settings(doCtfPlotter=True, doCtfFind=True))
-    assert [fitting.fit(-5.0, 0.0) for _ in range(3)] == [GOOD] * 3
+    assert [fitting.fit(-5.0, 0.0) for _ in range(3)] == [by(FIND)] * 3
     assert scope.asked == [PLOTTER, FIND, FIND, FIND]
     assert sum("Warning" in text for text in scope.told) == 1
 
@@ -88,7 +93,7 @@ def test_a_program_that_has_worked_is_not_given_up():
     scope = Programs(ctfplotter=[GOOD, *failures, GOOD])
     fitting = CtfFitting(scope, Settings())
     found = [fitting.fit(-5.0, 0.0) for _ in range(14)]
-    assert found[0] == found[-1] == GOOD and not any(found[1:-1])
+    assert found[0] == found[-1] == by(PLOTTER) and not any(found[1:-1])
     assert not scope.told
 
 
@@ -100,15 +105,16 @@ def test_nothing_is_fitted_where_nothing_is_wanted():
 def test_refining_the_geometry_needs_fits_at_the_start_only():
     scope = Programs(ctffind=GOOD)
     fitting = CtfFitting(scope, Settings(doCtfPlotter=False, refineGeo=True))
-    assert fitting.fit(-5.0, 0.0, at_start=True) == GOOD
+    assert fitting.fit(-5.0, 0.0, at_start=True) == by(FIND)
     assert fitting.fit(-5.0, 0.0) is None
     scope = Programs(ctffind=GOOD, ctfplotter=ScopeError("not there"))
     fitting = CtfFitting(scope, Settings(refineGeo=True))
-    assert fitting.fit(-5.0, 0.0, at_start=True) == GOOD
+    assert fitting.fit(-5.0, 0.0, at_start=True) == by(FIND)
     assert fitting.fit(-5.0, 0.0) is None
 
 
 def test_what_is_written_of_a_fit():
+    assert measured(GOOD) is None and measured(by(FIND)) == (-4.8, "CtfFind")
     assert metadata(GOOD)["CtfDefocus"] == "-4.8000" and len(metadata(GOOD)) == 6
     assert journal_entries(GOOD)["ctf_defocus_um"] == -4.8
     assert journal_entries(Missing("dark")) == {"ctf_defocus_um": None, "ctf_missing": "dark"}

@@ -8,7 +8,7 @@ from fake_scope import FakeScope
 from pacetomo.acquire import acquire_area
 from pacetomo.errors import PlanError, ScopeError
 from pacetomo.files.run_file import read_run
-from pacetomo.finding import Finding
+from pacetomo.finding import EUCENTRICITY_IMAGES, Finding
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Area, Missing
 
@@ -372,13 +372,16 @@ def prior_doses(scope, target):
         (False, {"refFromPreview": True}, {1: 1, 2: 1, 3: 1}),
     ],
 )
-def test_previews_count_into_the_dose_of_their_target(tmp_path, preview, settings, looked):
+def test_previews_count_into_the_dose_of_their_target_and_views_into_all(tmp_path, preview, settings, looked):
     scope = make_scope(tmp_path, preview=preview, view=True)
     scope.look_dose_e_per_a2 = 0.5
     acquire(scope, **settings)
+    views = sum(call == ("take", Area.VIEW) for call in scope.calls)
+    assert views
     for number, images in looked.items():
-        assert prior_doses(scope, number) == pytest.approx([0.5 * images + dose for dose in (0, 3, 6)])
-        assert scope.doses[number] == pytest.approx(0.5 * images + 6)
+        spent = 0.5 * (images + views + EUCENTRICITY_IMAGES)
+        assert prior_doses(scope, number) == pytest.approx([spent + dose for dose in (0, 3, 6)])
+        assert scope.doses[number] == pytest.approx(spent + 6)
 
 
 def test_a_second_look_at_the_tracking_target_counts_too(tmp_path):

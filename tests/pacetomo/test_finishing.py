@@ -73,6 +73,11 @@ def test_sorting_can_be_switched_off(tmp_path):
     assert places(tmp_path / "area_ts_001.mrc") == [0, 1, 2, 3, 4]
 
 
+def test_the_metadata_as_it_was_can_be_kept_beside_the_stack(tmp_path):
+    finish(make_run(tmp_path, targets=1, unsortedMdoc="beside"))
+    assert (tmp_path / "area_ts_001_unsorted.mrc.mdoc").is_file() and not (tmp_path / "unsorted").exists()
+
+
 def test_binned_stacks_take_the_name_and_the_recorded_ones_are_kept_without_frames(tmp_path):
     run_file = make_run(tmp_path, binFinalStack=3)
     without_frames(tmp_path)

@@ -58,3 +58,24 @@ def test_the_share_is_a_share_and_the_same_from_the_opposite_side(beam, x, y, ro
 def test_a_small_beam_in_a_large_image_exposes_its_own_area():
     share = exposed_share(XY(0.3, 0.1), 1.0, Field(XY(4.0, 4.0)))
     assert share * 16 == pytest.approx(math.pi / 4, rel=0.08)
+
+
+places = st.builds(XY, st.floats(-3, 3), st.floats(-3, 3))
+
+
+@given(st.lists(places, max_size=6), st.floats(-20, 20), st.floats(0.5, 3))
+def test_every_pair_is_found_with_the_dose_of_all_its_tilts(at, pretilt, beam_um):
+    plane = SamplePlane(pretilt, 10.0)
+    by_number = dict(enumerate(at, start=5))
+    found = {(o.target, o.by): o for o in find_overlaps(by_number, plane, TILTS, beam_um, FIELD)}
+    for target, ours in by_number.items():
+        for by, theirs in by_number.items():
+            apart = [plane.seen(theirs, tilt).minus(plane.seen(ours, tilt)) for tilt, _ in TILTS]
+            shares = [exposed_share(beam_at, beam_um, FIELD) for beam_at in apart]
+            if target == by or max(shares) == 0:
+                assert (target, by) not in found
+                continue
+            overlap = found[target, by]
+            assert overlap.share == pytest.approx(max(shares))
+            assert shares[[tilt for tilt, _ in TILTS].index(overlap.tilt_deg)] == pytest.approx(max(shares))
+            assert overlap.dose_e_per_a2 == pytest.approx(3.0 * sum(shares))

@@ -169,3 +169,15 @@ def test_valves_that_stay_closed_end_the_area_with_the_dose_on_the_books(scope):
     assert (end["state"], end["exposures"]) == ("failed", 4)
     assert [call[0] for call in scope.calls][-2:] == ["end", "save_log"]
     assert all(len(tilts_of(scope, number)) <= 2 for number in POINTS)
+
+
+def test_frames_of_an_image_taken_again_have_a_name_of_their_own(scope):
+    answers(scope, 0.0, 100.0)
+    acquire(scope)
+    names = [call[1] for call in scope.calls if call[0] == "record"]
+    assert len(names) == len(set(names)) == 16
+    assert [name for name in names if name.startswith("area_ts_002_002")] == [
+        "area_ts_002_002_3.0",
+        "area_ts_002_002_3.0_try2",
+    ]
+    assert journal(scope, "rejected")[0]["frames"] == "area_ts_002_002_3.0_try2"

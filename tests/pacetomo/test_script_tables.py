@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from pathlib import Path
 
 import pytest
 
 from pacetomo.errors import SettingsError
-from pacetomo.script_tables import MontageTargetSettings, OffsetSettings, SelectionSettings
-from pacetomo.scripts import script_path
+from pacetomo.script_tables import OffsetSettings, SelectionSettings
 from pacetomo.settings import SettingsLayer, read_settings_toml, resolve_settings, resolve_table
-from pacetomo.settings_table import rows_of
 
 
 def test_one_number_stands_for_a_list_of_one() -> None:
@@ -53,13 +49,3 @@ def test_one_file_of_a_facility_serves_all_scripts(tmp_path: Path) -> None:
 def test_a_script_refuses_the_settings_of_another() -> None:
     with pytest.raises(SettingsError, match="there is no setting 'step'"):
         resolve_table(OffsetSettings, SettingsLayer("script", {"step": 2}))
-
-
-@pytest.mark.parametrize(("script", "table"), [("targetsFromMontage", MontageTargetSettings)])
-def test_the_block_of_a_script_names_every_setting_with_its_default(script: str, table: type) -> None:
-    text = script_path(script).read_text(encoding="utf-8")
-    named = dict(re.findall(r"(\w+)=(\([^)]*\)|[^,\s]+)", text))
-    named.pop("settings_file")
-    assert set(named) == set(rows_of(table))
-    for name, row in rows_of(table).items():
-        assert ast.literal_eval(named[name]) == row.default, name

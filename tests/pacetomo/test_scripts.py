@@ -4,17 +4,26 @@ import re
 import pytest
 
 from pacetomo.errors import PaceError
+from pacetomo.script_tables import MontageTargetSettings, SelectionSettings
 from pacetomo.scripts import script_names, script_path
-from pacetomo.settings_table import SETTING_ROWS
+from pacetomo.settings_table import SETTING_ROWS, rows_of
+
+TABLES = {
+    "acquire": SETTING_ROWS,
+    "selectTargets": rows_of(SelectionSettings),
+    "targetsFromMontage": rows_of(MontageTargetSettings),
+}
 
 
-def test_the_settings_block_names_every_setting_with_its_default():
-    text = script_path("acquire").read_text(encoding="utf-8")
-    named = dict(re.findall(r"(\w+)=(\([^)]*\)|[^,\s]+)", text))
+@pytest.mark.parametrize("script", TABLES)
+def test_the_settings_block_names_every_setting_with_its_default(script):
+    text = script_path(script).read_text(encoding="utf-8")
+    named = dict(re.findall(r"(\w+)=(\([^)]*\)|\"[^\"]*\"|[^,\s]+)", text))
     named.pop("settings_file")
-    named.pop("policies")
-    assert set(named) == set(SETTING_ROWS)
-    for name, row in SETTING_ROWS.items():
+    named.pop("policies", None)
+    rows = TABLES[script]
+    assert set(named) == set(rows)
+    for name, row in rows.items():
         assert ast.literal_eval(named[name]) == row.default, name
 
 

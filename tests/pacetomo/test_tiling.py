@@ -227,7 +227,7 @@ def test_the_run_file_tells_a_half_taken_montage(scope):
 
     def record(frame_name, floor_per_s=0.0):
         seen.append(frame_name)
-        if scope.tilt == 3 and frame_name == "area_ts_002_1_-1":
+        if scope.tilt == 3 and scope.open.stem == "area_ts_002_1_-1":
             scope.stopped = True
             raise Stop
         return real(frame_name, floor_per_s)
@@ -287,7 +287,7 @@ def test_a_tile_that_fails_ends_its_target_on_that_branch(scope):
     real = scope.record
 
     def record(frame_name, floor_per_s=0.0):
-        if scope.tilt == 3 and frame_name == "area_ts_002_-1_0":
+        if scope.tilt == 3 and scope.open.stem == "area_ts_002_-1_0":
             raise ImageNotSavedError("disk full", 3.0)
         return real(frame_name, floor_per_s)
 
@@ -322,7 +322,7 @@ def test_a_black_tile_is_judged_by_its_own_images(scope):
     real = scope.record
 
     def record(frame_name, floor_per_s=0.0):
-        bright, scope.counts = scope.counts, 2.0 if frame_name.endswith("_1_1") else scope.counts
+        bright, scope.counts = scope.counts, 2.0 if scope.open.stem.endswith("_1_1") else scope.counts
         try:
             return real(frame_name, floor_per_s)
         finally:
@@ -534,7 +534,7 @@ def test_rejected_images_of_a_tile_cost_that_tile(scope):
 
     def record(frame_name, floor_per_s=0.0):
         bright = scope.counts
-        if scope.tilt == 3 and frame_name == "area_ts_002_1_0" and not dark:
+        if scope.tilt == 3 and scope.open.stem == "area_ts_002_1_0" and not dark:
             dark.append(frame_name)
             scope.counts = 1.0
         try:

@@ -25,6 +25,16 @@ def test_wobble_is_zero_untilted_and_as_large_as_stated():
     assert np.sqrt(np.mean(course**2, axis=0)) == pytest.approx(np.array([0.1, 0.25, 0.0]))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_wobble_along_z_is_no_tilt_axis_offset_in_disguise(seed):
+    """Within the tilts at which an offset is measured."""
+    wobble = Wobble((0.1, 0.25, 0.12), np.random.default_rng(seed))
+    tilts = np.linspace(-15.0, 15.0, 7)
+    tangent = np.tan(np.radians(tilts))
+    lift = np.array([wobble.at(tilt)[2] for tilt in tilts])
+    assert abs(lift @ tangent / (tangent @ tangent)) < 0.08
+
+
 def test_wobble_is_smooth():
     course = np.array([Wobble((0.1, 0.25, 0.1), np.random.default_rng(5)).at(t) for t in range(-60, 61, 3)])
     assert np.abs(np.diff(course[:, 1])).max() < 0.1

@@ -9,11 +9,16 @@ from choosing import Choosing
 from mock_serialem.answers import Drag, Rule
 from mock_serialem.errors import SEMexited
 from mock_serialem.faults import Fault, FaultPlan
+from mock_serialem.script_window import ScriptWindow
 from pacetomo.desk_script import CancelledError
 from pacetomo.errors import ScopeError, TargetFileError
 from pacetomo.files.navigator import read_navigator
 from pacetomo.files.target_file import read_targets
 from pacetomo.scope.desk import MAP
+from pacetomo.script_tables import SelectionSettings
+from pacetomo.scripts import script_path
+from pacetomo.selection.session import select_targets
+from pacetomo.settings import SettingsLayer, resolve_table
 
 
 @pytest.fixture
@@ -192,3 +197,45 @@ def test_the_microscope_is_put_back(choosing):
     before = state()
     here.choose([*here.drags(here.places((0, 0), (2.0, 1.0))), here.another(2)])
     assert state() == pytest.approx(before, abs=0.05)
+
+
+def test_the_script_that_users_paste_chooses_targets(choosing, tmp_path):
+    here = choosing(fidelity="kinematic")
+    points = here.places((0, 0), (2.0, 1.0))
+    here.session.operator.rules = [
+        *here.drags(points),
+        here.another(2),
+        Rule("EnterString", "Name of the area", ("lam",)),
+    ]
+    result = ScriptWindow(here.session).run(script_path("selectTargets"))
+    assert result.ok, result.log
+    assert len(read_targets(tmp_path / "lam_tgts.txt").targets) == 2
+    assert any("lam_tgts.txt: 2 targets; item lam_tgt_001" in line for line in result.log)
+
+
+def test_the_script_ends_with_one_clear_line_where_it_cannot_go_on(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.navigator.close()
+    result = ScriptWindow(here.session).run(script_path("selectTargets"))
+    assert not result.ok
+    said = [line for line in result.log if "ERROR: " in line]
+    assert said == ["ERROR: the Navigator is not open: open it first"]
+    assert not any("Traceback" in line for line in result.log)
+
+
+def test_an_item_that_has_targets_is_not_chosen_anew_without_being_asked(choosing):
+    here = choosing(fidelity="kinematic")
+    here.choose([*here.drags(here.places((0, 0))), here.another(1)], drawBeam=False)
+    before = (here.folder / "lam_tgts.txt").read_bytes()
+    here.session.navigator.current = 0
+    here.session.operator.rules = [
+        Rule("YesNoBox", "is that of lam_tgts.txt, which has its targets", (True,)),
+        Rule("EnterString", "Name of the area", ("lam", "next"), repeat=False),
+        *here.drags(here.places((0, 0))),
+        here.another(1),
+    ]
+    wanted = resolve_table(SelectionSettings, SettingsLayer("script", {"drawBeam": False}))
+    (file,) = select_targets(here.desk, wanted)
+    assert file.name == "next_tgts.txt"
+    assert any("lam_tgts.txt is there already" in line for line in here.session.log.lines)
+    assert (here.folder / "lam_tgts.txt").read_bytes() == before

@@ -1,0 +1,92 @@
+"""Series in the form in which other programs take them: what `pacetomo export` does.
+
+One module a program makes texts out of series that have been read (`reading`); nothing but `folder` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pacetomo.export.aretomo3 import aretomo3_files
+from pacetomo.export.folder import place_stack, write_files
+from pacetomo.export.imod import imod_files
+from pacetomo.export.nextpyp import nextpyp_files
+from pacetomo.export.product import Options, Product, Remark, refuse_same_names, stack_name
+from pacetomo.export.relion5 import relion5_files
+from pacetomo.export.scipion import scipion_files
+from pacetomo.export.series import Series
+from pacetomo.export.warp import warp_files
+from pacetomo.files.atomic import Wait
+from pacetomo.files.exchange import Progress
+
+PROGRAMS: Mapping[str, Callable[[Sequence[Series], Options], Product]] = {
+    "imod": imod_files,
+    "relion5": relion5_files,
+    "warp": warp_files,
+    "aretomo3": aretomo3_files,
+    "scipion": scipion_files,
+    "nextpyp": nextpyp_files,
+}
+"""What is made for each program."""
+
+_TAKES_SORTED = ("scipion",)
+"""Programs that take the sections of a stack for images in order of tilt."""
+
+
+class Exported(NamedTuple):
+    """Folder of an export, how many files it got, and what to know about them."""
+
+    folder: Path
+    files: int
+    remarks: tuple[Remark, ...]
+
+
+def export(
+    program: str,
+    series: Sequence[Series],
+    options: Options,
+    folder: Path,
+    with_stacks: bool = False,
+    progress: Progress | None = None,
+    wait: Wait | None = None,
+) -> Exported:
+    """Export series for a program.
+
+    Parameters
+    ----------
+    program : str
+        One of `PROGRAMS`.
+    series : sequence of Series
+        At least one.
+    options : Options
+        What their metadata do not hold.
+    folder : Path
+        Where to; made if it is not there.
+    with_stacks : bool
+        Put the stacks beside the metadata: linked, or copied where they cannot be or are in another order.
+    progress : callable, optional
+        Told how many sections of a stack are copied, of how many.
+    wait : callable, optional
+        As in `pacetomo.files.atomic`.
+
+    Raises
+    ------
+    PaceError
+        If something cannot be read or written. Existing files have kept their content under their own or a backup
+        name.
+    """
+    refuse_same_names(series)
+    product = PROGRAMS[program](series, options)
+    write_files(folder, product.files, series, wait)
+    remarks = [Remark(each.name, text) for each in series for text in each.warnings]
+    remarks += product.remarks
+    for each in series:
+        name = each.stack.name if program == "imod" else stack_name(each)
+        if with_stacks:
+            place_stack(each, folder / name, program in _TAKES_SORTED, progress, wait)
+        elif program in _TAKES_SORTED and each.has_stack and not each.is_sorted:
+            text = "the stack is not in order of tilt, which Scipion needs; use --with-stacks"
+            remarks.append(Remark(each.name, text))
+    return Exported(folder, len(product.files), tuple(remarks))

@@ -1,0 +1,4 @@
+"""placeholder."""
+
+
+def kept_places(navigator, folder, item, places, avoid): ...

@@ -1,0 +1,104 @@
+import os
+import shutil
+
+import mrcfile
+import numpy as np
+import pytest
+from stacks import write_series
+
+from pacetomo.cli import main
+from pacetomo.export import folder as export_folder
+from pacetomo.files.mdoc import read_mdoc
+
+TILTS = [0.0, 3.0, -3.0, -6.0, 6.0]
+
+
+def series_in(folder, name="a_ts_001.mrc", tilts=TILTS):
+    folder.mkdir(exist_ok=True)
+    data = np.stack([np.full((8, 8), round(10 * tilt), "i2") for tilt in tilts])
+    return write_series(folder, data, tilts, name=name)
+
+
+def export(program, *arguments):
+    return main(["export", "--for", program, *map(str, arguments)])
+
+
+def test_what_was_exported_before_is_kept_under_a_backup_name(tmp_path):
+    stack = series_in(tmp_path)
+    assert export("imod", stack) == 0
+    old = (tmp_path / "export_imod" / "a_ts_001.tlt").read_text()
+    series_in(tmp_path, tilts=[10.0, 13.0])
+    assert export("imod", stack) == 0
+    assert (tmp_path / "export_imod" / "a_ts_001.tlt").read_text() == "  10.00\n  13.00\n"
+    assert (tmp_path / "export_imod" / "a_ts_001.tlt~1").read_text() == old
+    assert export("imod", stack) == 0  # the same once more makes no further backup
+    assert not (tmp_path / "export_imod" / "a_ts_001.tlt~2").exists()
+
+
+@pytest.mark.parametrize("program", ["warp", "aretomo3", "scipion", "nextpyp"])
+def test_metadata_never_go_beside_other_metadata_of_the_series(tmp_path, capsys, program):
+    stack = series_in(tmp_path)
+    assert export(program, stack, "--out", tmp_path) == 1
+    assert "two metadata files of one series" in capsys.readouterr().err
+    copied = tmp_path / "out"
+    copied.mkdir()
+    shutil.copy(f"{stack}.mdoc", copied / "renamed.mdoc")
+    text = (copied / "renamed.mdoc").read_bytes()
+    assert export(program, stack, "--out", copied) == 1
+    assert os.listdir(copied) == ["renamed.mdoc"] and (copied / "renamed.mdoc").read_bytes() == text
+    assert sorted(os.listdir(tmp_path)) == ["a_ts_001.mrc", "a_ts_001.mrc.mdoc", "out"]
+
+
+def test_series_of_several_sessions_do_not_get_one_name(tmp_path, capsys):
+    first, second = series_in(tmp_path / "one"), series_in(tmp_path / "two")
+    assert export("warp", first, second, "--out", tmp_path / "out") == 1
+    assert "both would be called a_ts_001" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_stack_in_order_is_linked(tmp_path):
+    stack = series_in(tmp_path, tilts=sorted(TILTS))
+    assert export("scipion", stack, "--with-stacks") == 0
+    assert os.path.samefile(tmp_path / "export_scipion" / "a_ts_001.mrc", stack)
+    assert export("scipion", stack, "--with-stacks") == 0
+    assert sorted(os.listdir(tmp_path / "export_scipion")) == ["a_ts_001.mdoc", "a_ts_001.mrc"]
+
+
+def test_scipion_gets_a_sorted_copy_of_a_stack_that_is_not_sorted(tmp_path, capsys):
+    stack = series_in(tmp_path)
+    before = stack.read_bytes()
+    assert export("scipion", stack) == 0
+    assert "not in order of tilt" in capsys.readouterr().err
+    assert export("scipion", stack, "--with-stacks") == 0
+    assert "not in order" not in capsys.readouterr().err
+    copied = tmp_path / "export_scipion" / "a_ts_001.mrc"
+    with mrcfile.open(copied, permissive=True) as found:
+        assert list(found.data[:, 0, 0]) == [-60, -30, 0, 30, 60]
+    tilts = [image.tilt_deg for image in read_mdoc(copied.with_name("a_ts_001.mdoc")).images]
+    assert tilts == sorted(TILTS) and stack.read_bytes() == before
+
+
+def test_a_disk_that_knows_no_links_gets_a_copy(tmp_path, monkeypatch):
+    def refuse(source, path):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(export_folder.os, "link", refuse)
+    stack = series_in(tmp_path)
+    assert export("imod", stack, "--with-stacks") == 0
+    copied = tmp_path / "export_imod" / "a_ts_001.mrc"
+    assert copied.read_bytes() == stack.read_bytes() and not os.path.samefile(copied, stack)
+
+
+def test_another_stack_of_that_name_is_kept(tmp_path):
+    stack = series_in(tmp_path, tilts=sorted(TILTS))
+    (tmp_path / "export_imod").mkdir()
+    (tmp_path / "export_imod" / "a_ts_001.mrc").write_bytes(b"other")
+    assert export("imod", stack, "--with-stacks") == 0
+    assert (tmp_path / "export_imod" / "a_ts_001.mrc~1").read_bytes() == b"other"
+
+
+def test_a_stack_that_was_deleted_cannot_be_put_beside(tmp_path, capsys):
+    stack = series_in(tmp_path)
+    stack.unlink()
+    assert export("warp", stack.with_name("a_ts_001.mrc.mdoc")) == 0
+    assert export("imod", stack.with_name("a_ts_001.mrc.mdoc"), "--with-stacks") == 1
+    assert "the stack is not there" in capsys.readouterr().err
