@@ -4,11 +4,15 @@ import re
 import pytest
 
 from pacetomo.errors import PaceError
-from pacetomo.script_tables import SelectionSettings
+from pacetomo.script_tables import MontageTargetSettings, SelectionSettings
 from pacetomo.scripts import script_names, script_path
 from pacetomo.settings_table import SETTING_ROWS, rows_of
 
-TABLES = {"acquire": SETTING_ROWS, "selectTargets": rows_of(SelectionSettings)}
+TABLES = {
+    "acquire": SETTING_ROWS,
+    "selectTargets": rows_of(SelectionSettings),
+    "targetsFromMontage": rows_of(MontageTargetSettings),
+}
 
 
 @pytest.mark.parametrize("script", TABLES)
