@@ -21,8 +21,8 @@ from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
 from pacetomo.resume import Interrupted, Mark, Seen, Taken, rounded_deg, side_of
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import Microscope, Missing
-from pacetomo.taking import track_series
+from pacetomo.scope.protocol import Area, Microscope, Missing
+from pacetomo.taking import AREAS, track_series
 from pacetomo.tile_books import TileBooks, read_tiles
 from pacetomo.tile_recovery import adopt_tiles, named_tile, tile_stack
 from pacetomo.tracking import Observation, TrackingModel
@@ -205,8 +205,19 @@ class Recovery:
             image = None
         if image is not None and mark.present is not None and image.identity == mark.present:
             return None  # the image before it is still the latest: the exposure was not made
-        is_it = image is not None and abs(image.tilt_deg - mark.tilt_deg) <= SAME_TILT_DEG
+        # An image that somebody has taken since, to look around, is another one though at the same tilt.
+        is_it = (
+            image is not None
+            and abs(image.tilt_deg - mark.tilt_deg) <= SAME_TILT_DEG
+            and image.area in (None, self._area_of(mark.target))
+        )
         return Unsaved(planned[0], mark, is_it and mark.present is not None)
+
+    def _area_of(self, target: int) -> Area:
+        """Low-dose area that images of a target are taken in."""
+        if target == self._job.targets.tracking.number and self._job.settings.trackUseTrial:
+            return Area.TRIAL
+        return AREAS[self._job.targets.numbered(target).area]
 
     def _is_missing(self, mark: Mark, exposure: Exposure) -> bool:
         """Whether what was marked is in no stack."""
