@@ -13,8 +13,9 @@ from stacks import stack_bytes
 
 from pacetomo.cli import main
 from pacetomo.errors import PaceError
-from pacetomo.files.excluding import Rules, exclude_views
+from pacetomo.files.excluding import exclude_views
 from pacetomo.files.mdoc import format_mdoc, read_mdoc
+from pacetomo.files.view_rules import Rules
 from pacetomo.finishing import finish_run
 from pacetomo.output_check import check_output
 from pacetomo.rehearse import Rehearsal, rehearse

@@ -7,11 +7,12 @@ import pytest
 from stacks import serialem_records, stack_bytes
 
 from pacetomo.files.binning import bin_series
-from pacetomo.files.excluding import Rules, exclude_views, restore_views
+from pacetomo.files.excluding import exclude_views, restore_views
 from pacetomo.files.mdoc import read_mdoc
 from pacetomo.files.mdoc_order import acquisition_order
 from pacetomo.files.sorting import sort_series
 from pacetomo.files.stack import read_header, read_section
+from pacetomo.files.view_rules import Rules
 
 SERIES = [
     "aretomo3_L1_ts_001.mrc.mdoc",
