@@ -6,6 +6,7 @@ targets nearer to each other across the tilt axis, so that neighbours apart at t
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -143,6 +144,7 @@ def exposed_share(beam_at_um: XY, beam_um: float, field: Field) -> float:
     return float(np.mean(inside))
 
 
+@functools.lru_cache(maxsize=8)
 def _grid_um(field: Field) -> NDArray[np.float64]:
     """Points evenly over an image, in the specimen frame from its centre; shape (points, 2)."""
     steps = (np.arange(GRID) + 0.5) / GRID - 0.5
