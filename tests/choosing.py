@@ -44,6 +44,7 @@ class Choosing:
         self.desk.begin(20)
         self.desk.find_eucentric_height()
         self.desk.autofocus(-5.0)
+        self.stage_um = XY(*self.desk.stage_um()[:2])
         self.desk.take(Area.VIEW)
         self.pose = alignment.shot_of(self.session.buffers.get("A"), "A").pose
         self.desk.end()
