@@ -40,14 +40,11 @@ class Piece(NamedTuple):
         Lower left corner in the montage as it was planned; stage coordinates of items refer to it.
     placed : XY
         The same as the overlaps say.
-    stage_um : XY or None
-        Stage position at which it was taken.
     """
 
     section: int
     nominal: XY
     placed: XY
-    stage_um: XY | None
 
 
 class Spot(NamedTuple):
@@ -193,7 +190,7 @@ def read_map_image(item: NavItem, path: Path) -> MapImage:
     header = read_header(path)
     mdoc = read_mdoc(mdoc_of(path)) if mdoc_of(path).is_file() else None
     pieces, is_aligned = (
-        _montage_pieces(path, mdoc, data.section) if data.is_montage else (_single(mdoc, data.section), True)
+        _montage_pieces(path, mdoc, data.section) if data.is_montage else (_single(data.section), True)
     )
     if not 0 <= max(piece.section for piece in pieces) < header.sections:
         raise NavigatorError(
@@ -217,14 +214,8 @@ def _section_of(mdoc: Mdoc, number: int) -> MdocSection | None:
     return next((each for each in mdoc.images if each.name == str(number)), None)
 
 
-def _single(mdoc: Mdoc | None, number: int) -> tuple[Piece, ...]:
-    section = None if mdoc is None else _section_of(mdoc, number)
-    return (Piece(number, XY(0.0, 0.0), XY(0.0, 0.0), _stage_um(section)),)
-
-
-def _stage_um(section: MdocSection | None) -> XY | None:
-    numbers = None if section is None else section.get_floats("StagePosition")
-    return XY(*numbers) if numbers is not None and len(numbers) == 2 else None
+def _single(number: int) -> tuple[Piece, ...]:
+    return (Piece(number, XY(0.0, 0.0), XY(0.0, 0.0)),)
 
 
 def _montage_pieces(path: Path, mdoc: Mdoc | None, number: int) -> tuple[tuple[Piece, ...], bool]:
@@ -243,7 +234,6 @@ def _montage_pieces(path: Path, mdoc: Mdoc | None, number: int) -> tuple[tuple[P
             int(section.name),
             XY(*section.need_floats("PieceCoordinates", 3)[:2]),
             XY(*section.need_floats(key, 3)[:2]),
-            _stage_um(section),
         )
         for section in sections
     )

@@ -10,6 +10,7 @@ from choosing import Choosing
 
 from mock_serialem.answers import Rule
 from mock_serialem.montage import piece_at, read_piece
+from mock_serialem.script_window import ScriptWindow
 from mock_serialem.sim.landmarks import nearest_landmark
 from pacetomo.desk_script import CancelledError
 from pacetomo.errors import NavigatorError, PaceError, ScopeError
@@ -18,6 +19,7 @@ from pacetomo.files.target_file import read_targets
 from pacetomo.frames import XY
 from pacetomo.scope.desk import MAP
 from pacetomo.script_tables import MontageTargetSettings
+from pacetomo.scripts import script_path
 from pacetomo.selection.virtual_maps import targets_from_montage
 from pacetomo.settings import SettingsLayer, resolve_table
 
@@ -284,6 +286,18 @@ def test_a_batch_makes_an_area_of_each_group_once(tmp_path):
     assert (tmp_path / "pacetomo.nav~1").is_file()
     ids = [item.map_id for item in navigator.items]
     assert len(set(ids)) == len(ids)
+
+
+def test_the_script_as_it_is_makes_an_area_of_each_group_at_acquire_at_items(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    points = here.features(2)
+    for point in points:
+        here.desk.set_acquire(here.draw([point])[0], True)
+    results = ScriptWindow(here.session).acquire_at_items(script_path("targetsFromMontage"))
+    assert [result.error for result in results] == [None, None]
+    assert [place.note for place in here.desk.marked_places()] == ["1_tgts.txt", "1_2_tgts.txt"]
+    stages = [read_targets(tmp_path / f"{root}_tgts.txt").targets[0].stage_um for root in ("1", "1_2")]
+    assert np.allclose(stages, [here.desk.place(place).stage_um for place in (2, 3)], atol=1e-3)
 
 
 def test_a_dummy_instance_needs_no_microscope(tmp_path):
