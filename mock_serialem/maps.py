@@ -19,6 +19,9 @@ from mock_serialem.storage import read_image, save_image
 if TYPE_CHECKING:
     from mock_serialem.session import Session
 
+_NO_REALIGN = 5
+"""Colour of maps that are not to be realigned to."""
+
 
 def stage_of_image_shift(session: Session, image_shift: Pair, mag_index: int, tilt_deg: float) -> Pair:
     """Stage move (µm) equivalent to a displayed image shift."""
@@ -219,10 +222,15 @@ def piece_corner(session: Session, item: NavItem, number: int) -> Pair:
 
 
 def map_containing(session: Session, stage: Pair, registration: int, skip_id: int = 0) -> int:
-    """Index from 0 of the smallest-field map that contains a stage position, -1 if there is none."""
+    """Index from 0 of the smallest-field map that contains a stage position, -1 if there is none.
+
+    Maps of the colour that says so are left out.
+    """
     best, best_area = -1, math.inf
     for place, item in enumerate(session.navigator.items):
         if item.kind != MAP or item.map_id == skip_id or item.integer("Regis", 1) != registration:
+            continue
+        if item.integer("Color") == _NO_REALIGN:
             continue
         points = item.points_um
         if len(points) < 4 or not _inside(points, stage):

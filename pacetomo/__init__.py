@@ -11,6 +11,7 @@ __all__ = [
     "measure_geometry_here",
     "measure_offset_here",
     "select_targets_here",
+    "targets_from_montage_here",
 ]
 
 
@@ -41,3 +42,10 @@ def select_targets_here(settings_file: str | None = None, **settings: Any) -> No
     from pacetomo.selection.session import select_targets_here as select
 
     select(settings_file, **settings)
+
+
+def targets_from_montage_here(settings_file: str | None = None, **settings: Any) -> None:
+    """Make targets of points on a map; see `pacetomo.selection.virtual_maps.targets_from_montage_here`."""
+    from pacetomo.selection.virtual_maps import targets_from_montage_here as make_targets
+
+    make_targets(settings_file, **settings)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pacetomo.frames import XY
 from pacetomo.geometry import SamplePlane
@@ -58,22 +59,39 @@ def clear_place(
     XY(x=-1.5, y=0.0)
     """
     apart_um = sum(radii_um) + MARGIN_UM
-    stretch = max(_stretch(plane, tilt) for tilt in (tilt_deg, *tilts_deg))
     step_um = max(radii_um[0], limit_um / 60)
     ticks = step_um * np.arange(-math.ceil(limit_um / step_um), math.ceil(limit_um / step_um) + 1)
     # As seen at the present tilt, so that the grid reaches as far as the image shift does.
     x, seen_y = (axis.ravel() for axis in np.meshgrid(ticks, ticks))
-    slopes, tilt = plane.slopes(), math.radians(tilt_deg)
-    y = (seen_y + slopes.x * x * math.sin(tilt)) * _stretch(plane, tilt_deg)
     shifts = np.hypot(x + origin_um.x, seen_y + origin_um.y)
-    clear = shifts <= limit_um
-    for target in targets_um:
-        away = np.hypot((x - target.x) / apart_um, (y - target.y) / (apart_um * stretch))
-        clear &= away >= 1.0
+    clear = (shifts <= limit_um) & are_clear(x, seen_y, targets_um, plane, tilt_deg, tilts_deg, apart_um)
     if not clear.any():
         return None
     best = int(np.argmin(np.where(clear, shifts, np.inf)))
     return XY(float(x[best]), float(seen_y[best])).plus(origin_um)
+
+
+def are_clear(
+    x_um: NDArray[np.float64],
+    seen_y_um: NDArray[np.float64],
+    targets_um: Sequence[XY],
+    plane: SamplePlane,
+    tilt_deg: float,
+    tilts_deg: Iterable[float],
+    apart_um: float,
+) -> NDArray[np.bool_]:
+    """Tell of places, as seen from the tracking target at the present tilt (µm), which are far from all targets.
+
+    `apart_um` is the least distance along the axis; see `clear_place` for the rest.
+    """
+    stretch = max(_stretch(plane, tilt) for tilt in (tilt_deg, *tilts_deg))
+    slopes, tilt = plane.slopes(), math.radians(tilt_deg)
+    y_um = (seen_y_um + slopes.x * x_um * math.sin(tilt)) * _stretch(plane, tilt_deg)
+    clear = np.ones(x_um.shape, bool)
+    for target in targets_um:
+        away = np.hypot((x_um - target.x) / apart_um, (y_um - target.y) / (apart_um * stretch))
+        clear &= away >= 1.0
+    return clear
 
 
 def _stretch(plane: SamplePlane, tilt_deg: float) -> float:

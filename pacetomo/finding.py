@@ -4,6 +4,9 @@ What is looked at depends on the settings. Without `alignToP` the area and the t
 and Preview references, the others by those that `viewAli` and `previewAli` ask for. With `alignToP` a View image
 compared with the operator's hole takes the place of all references, for the tracking target always and for the
 others when `previewAli` or `viewAli` wants them aligned at all.
+
+View references that were cut out of a map (`pacetomo.files.new_stack.is_virtual`) show in their centre what View images
+have there; how far that is from the centre of Record is measured on the tracking target, or beside the targets.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pacetomo.beside import MOST_ASIDE_UM, view_aside_um
 from pacetomo.errors import ScopeError
-from pacetomo.frames import XY
+from pacetomo.frames import ORIGIN, XY
 from pacetomo.job import Job
 from pacetomo.looking import Looking
 from pacetomo.notes import Notes
@@ -82,13 +86,19 @@ class Finding:
     ----------
     scope, job, looking, notes
         Where, what, how, and who is told.
+    view_aside_um : XY
+        Where View images show what is in the centre of Record images (specimen plane, µm from their centre), as far as
+        their references do not make up for that.
     """
 
-    def __init__(self, scope: Microscope, job: Job, looking: Looking, notes: Notes) -> None:
+    def __init__(
+        self, scope: Microscope, job: Job, looking: Looking, notes: Notes, view_aside_um: XY = ORIGIN
+    ) -> None:
         self._scope = scope
         self._job = job
         self._looking = looking
         self._notes = notes
+        self.view_aside_um = view_aside_um
 
     def area(self, item: Item) -> None:
         """Bring the area to the centre of View, at eucentric height and the tilt at which it was picked."""
@@ -140,7 +150,7 @@ class Finding:
         tracking = self._job.targets.tracking
         limit_um = max(1.0, self._job.settings.alignLimit)
         looks = self._looks_at_tracking_target(tracking)
-        is_widened = False
+        is_widened = in_preview = False
         while looks:
             area = looks.pop(0)
             self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
@@ -153,9 +163,48 @@ class Finding:
                 offset = self._in_view(tracking)
             if isinstance(offset, XY):
                 shift = shift.plus(offset)
+                in_preview = in_preview or area is Area.PREVIEW
                 if offset.length < WELL_CENTRED_UM and (area is Area.PREVIEW or Area.PREVIEW not in looks):
                     break
+        if not self._looking.has_virtual(tracking.view) or self._job.settings.alignToP:
+            return shift
+        if not in_preview:
+            self._look_beside(shift, focus_um)
+            return shift.minus(self.view_aside_um)
+        if any(map(self._is_in_virtual_view, self._job.active)):
+            self._compare_view_with_record(shift, focus_um)
         return shift
+
+    def _is_in_virtual_view(self, target: Target) -> bool:
+        """Whether a target is to be found by a View reference that was cut out of a map."""
+        return Area.VIEW in self._looks(target) and self._looking.has_virtual(target.view)
+
+    def _compare_view_with_record(self, shift: XY, focus_um: float) -> None:
+        """See where the tracking target, centred in Record, lies in View.
+
+        A View reference that was taken at a target makes up for that itself; one that was cut out of a map has in its
+        centre what View images have, and that is not quite what Record has.
+        """
+        self._scope.aim(shift, focus_um, compensate_beam_tilt=False)
+        offset = self._in_view(self._job.targets.tracking)
+        if isinstance(offset, XY) and offset.length < MOST_ASIDE_UM:
+            self._believe(offset)
+
+    def _believe(self, offset: XY) -> None:
+        self.view_aside_um = offset
+        self._notes.note("view_aside", offset_nm=[offset.x * 1000, offset.y * 1000])
+
+    def _look_beside(self, shift: XY, focus_um: float) -> None:
+        """See at a structure beside the targets how View lies to Record, where the tracking target shows nothing."""
+        self._notes.step("compare_view", "Comparing View with Record beside the targets")
+        offset = view_aside_um(self._scope, self._job, self._looking, shift, focus_um)
+        if isinstance(offset, XY):
+            self._believe(offset)
+        else:
+            self._notes.warn(
+                f"View could not be compared with Record beside the targets ({offset.reason}): targets are as far off "
+                "as the centres of the two are apart"
+            )
 
     def _looks_at_tracking_target(self, tracking: Target) -> list[Area]:
         """Images to compare; a second one corrects what the first shift got wrong."""
@@ -188,6 +237,8 @@ class Finding:
                 offset = self._in_view(target)
             if not isinstance(offset, XY):
                 continue
+            if area is Area.VIEW and self._is_in_virtual_view(target):
+                offset = offset.minus(self.view_aside_um)
             shift, by_image = shift.plus(offset), True
             self._notes.note(
                 "found",

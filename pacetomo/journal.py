@@ -16,6 +16,9 @@ beams have added to that (null where the size of the beam is not known).
 
 ``judged`` changes ``believed`` of an image of the tilt that is over, for what other targets have shown since.
 
+``view_aside`` is where View images show what is in the centre of Record images (``offset_nm``, x, y), measured for
+targets whose View references were cut out of a map.
+
 ``finding`` is what the tracking model has found out about the session (`pacetomo.tracking.Finding`): ``name``,
 ``value`` with its standard error ``sigma`` and ``unit``, ``cause`` and ``cure`` in words, and ``target``, ``tilt_deg``
 and ``branch`` where it concerns only one, else null. It stands in place of an earlier one of the same name and place.

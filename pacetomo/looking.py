@@ -8,6 +8,7 @@ from pathlib import Path
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import PaceError
 from pacetomo.files.atomic import move_aside
+from pacetomo.files.new_stack import is_virtual
 from pacetomo.notes import Notes
 from pacetomo.scope.protocol import Area, Microscope, Missing, ShiftOrMissing, Shot
 from pacetomo.targets import Target
@@ -68,6 +69,11 @@ class Looking:
         """Whether there is a reference file of that name."""
         return self._path(reference) is not None
 
+    def has_virtual(self, reference: str | None) -> bool:
+        """Whether there is such a reference, and it was cut out of a map."""
+        path = self._path(reference)
+        return path is not None and is_virtual(path)
+
     def compare(
         self, area: Area, target: Target, reference: str | None, limit_um: float
     ) -> ShiftOrMissing | None:
@@ -88,6 +94,10 @@ class Looking:
                 f"target {target.number} was not found in {area.value} ({offset.reason})", target
             )
         return offset
+
+    def look(self, area: Area) -> Shot:
+        """Take an image that is on no target."""
+        return self._shoot(area)
 
     def compare_with_hole(self, target: Target | None, limit_um: float) -> ShiftOrMissing:
         """Offset of the nearest hole in a fresh View image from the operator's hole; `target` as the warning names it.

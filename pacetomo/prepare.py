@@ -82,6 +82,7 @@ class Preparation:
         self._focus_at_um: XY | None = None
         everyone = [target.number for target in job.active]
         self._looking = Looking(scope, job.files, self._notes, not job.settings.tgtPattern, upkeep, everyone)
+        self._view_aside_um = ORIGIN
 
     @property
     def job(self) -> Job:
@@ -114,6 +115,7 @@ class Preparation:
         self._upkeep.before_image()
         wanted_um = self._job.wanted_defocus_um[self._job.targets.tracking.number]
         track_shift = finding.tracking_target(in_focus_um + min(wanted_um, LOOK_DEFOCUS_UM))
+        self._view_aside_um = finding.view_aside_um
         in_focus_um -= self._job.plane.rise_um(track_shift.minus(focused_at), tilt_deg)
         self._refine_vectors(track_shift, in_focus_um)
         prepared = Prepared(tilt_deg, dose_e_per_a2=self._looking.dose_e_per_a2, is_focused=is_sure)
@@ -240,7 +242,8 @@ class Preparation:
     def _align(self, target: Target, shift: XY, look_um: float) -> Found | None:
         """Place corrected by images of the target, as far as the settings ask for it; None if out of reach."""
         try:
-            return Finding(self._scope, self._job, self._looking, self._notes).target(target, shift, look_um)
+            finding = Finding(self._scope, self._job, self._looking, self._notes, self._view_aside_um)
+            return finding.target(target, shift, look_um)
         except ScopeError as err:
             self._notes.warn(
                 f"target {target.number} could not be aligned ({err}); its coordinates are used", target

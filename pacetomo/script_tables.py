@@ -105,6 +105,16 @@ class MontageTargetSettings:
     onlyView: bool = setting(
         False, "", None, None, "cut View maps only; Previews are taken when the area is acquired"
     )
+    previewPixel: float = setting(
+        0.0,
+        "nm",
+        0,
+        100,
+        "pixel of Preview images in a dummy instance; 0 for that of a Preview map in the Navigator",
+    )
+    previewSize: tuple[int, ...] = setting(
+        (0, 0), "px", 0, 20000, "columns and rows of Preview images in a dummy instance, with previewPixel"
+    )
     imageShiftLimit: float = setting(
         20.0, "µm", 0.1, 100, "farthest image shift, which targets must not pass"
     )

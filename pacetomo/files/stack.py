@@ -203,20 +203,32 @@ def read_section(path: PathLike, number: int) -> NDArray[Any]:
         If there is no such section, or the file is damaged.
     """
     header = read_header(path)
+    return read_rows(path, header, number, range(header.rows))
+
+
+def read_rows(path: PathLike, header: StackHeader, number: int, rows: range) -> NDArray[Any]:
+    """Return some rows of a section, counted from the bottom; for images too large to be read as a whole.
+
+    Raises
+    ------
+    StackError
+        If there is no such section, or the file cannot be read.
+    """
     if not 0 <= number < header.sections:
         raise StackError(
             f"{path}: there is no section {number}, the stack has {header.sections}, counted from 0"
         )
-    start = header.data_start + number * header.section_bytes
+    row_bytes = header.columns * np.dtype(header.dtype).itemsize
+    start = header.data_start + number * header.section_bytes + rows.start * row_bytes
     try:
         with Path(path).open("rb") as stream:
             stream.seek(start)
-            data = np.fromfile(stream, dtype=header.dtype, count=header.columns * header.rows)
+            data = np.fromfile(stream, dtype=header.dtype, count=header.columns * len(rows))
     except OSError as err:
         raise StackError(f"{path}: section {number} cannot be read ({err})") from err
-    if data.size != header.columns * header.rows:
+    if data.size != header.columns * len(rows):
         raise StackError(f"{path}: section {number} is cut short; the file was changed while it was read")
-    return data.reshape(header.rows, header.columns)
+    return data.reshape(len(rows), header.columns)
 
 
 def _numbers(raw: bytes, path: PathLike) -> tuple[int, int, int, int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pacetomo.frames import XY
-from pacetomo.scope.protocol import Microscope
+from pacetomo.scope.protocol import Area, Microscope
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +42,34 @@ class Place(NamedTuple):
     stage_um: XY
     height_um: float
     kind: int
+
+
+class Optics(NamedTuple):
+    """How images of a kind are taken.
+
+    Attributes
+    ----------
+    columns, rows : int
+        Size (pixels, binned).
+    pixel_um : float
+        Binned pixel on the specimen.
+    binning : float
+        As the control program reports it.
+    rotation_deg : float
+        From the image's X axis counter-clockwise to the tilt axis.
+    magnification_index : int
+    magnification : float
+    exposure_s : float
+    """
+
+    columns: int
+    rows: int
+    pixel_um: float
+    binning: float
+    rotation_deg: float
+    magnification_index: int
+    magnification: float
+    exposure_s: float
 
 
 class Desk(Microscope, Protocol):
@@ -87,6 +115,9 @@ class Desk(Microscope, Protocol):
 
     def read_navigator(self, path: Path) -> None:
         """Read a table in place of the present one."""
+
+    def merge_navigator(self, path: Path) -> None:
+        """Append the items of a file that are not in the table; also while a batch runs through it."""
 
     def unique_id(self) -> int:
         """A number for a group that no item has."""
@@ -136,3 +167,6 @@ class Desk(Microscope, Protocol):
 
     def record_field_um(self) -> XY:
         """Field of Record's and Preview's images, X by Y of the camera."""
+
+    def optics(self, area: Area) -> Optics:
+        """How images of a kind are taken now; goes to their low-dose area and back to find out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from pacetomo.errors import ScopeError
 from pacetomo.frames import XY
-from pacetomo.scope.desk import Desk, Place
+from pacetomo.scope.desk import Desk, Optics, Place
+from pacetomo.scope.protocol import Area
 from pacetomo.scope.serialem_base import plain_text
 from pacetomo.scope.serialem_camera import PRESENT_BUFFER
+from pacetomo.scope.serialem_imaging import LETTERS
 from pacetomo.scope.serialem_scope import SerialEMScope, connect_as
 
 LONGEST_LABEL = 16
@@ -152,6 +155,9 @@ class SerialEMDesk(SerialEMScope, Desk):
     def read_navigator(self, path: Path) -> None:
         self._do("reading the Navigator file", "ReadNavFile", str(path))
 
+    def merge_navigator(self, path: Path) -> None:
+        self._do("merging a Navigator file", "MergeNavFile", str(path))
+
     def unique_id(self) -> int:
         return int(self._do("asking for a new number", "GetUniqueNavID"))
 
@@ -228,3 +234,29 @@ class SerialEMDesk(SerialEMScope, Desk):
         columns, rows = self._do(doing, "ReportCameraSetArea", "R")[:2]
         pixel_nm = float(self._do(doing, "ReportCurrentPixelSize", "R"))
         return XY(columns * pixel_nm / 1000, rows * pixel_nm / 1000)
+
+    def optics(self, area: Area) -> Optics:
+        doing = f"asking how {area.value.capitalize()} images are taken"
+        is_on, before = self._do(doing, "ReportLowDose")
+        if not is_on:
+            raise ScopeError("low dose mode is off: switch it on and set up View and Record")
+        self._do(doing, "GoToLowDoseArea", LETTERS[area])
+        try:
+            return self._optics(doing, "P" if area is Area.PREVIEW else LETTERS[area])
+        finally:
+            if before >= 0:
+                self._do(doing, "GoToLowDoseArea", "VFTRS"[int(before)])
+
+    def _optics(self, doing: str, camera_set: str) -> Optics:
+        axes = self._matrix("CameraToSpecimenMatrix")
+        columns, rows = self._do(doing, "ReportCameraSetArea", camera_set)[:2]
+        return Optics(
+            columns=int(columns),
+            rows=int(rows),
+            pixel_um=float(self._do(doing, "ReportCurrentPixelSize", camera_set)) / 1000,
+            binning=float(self._do(doing, "ReportBinning", camera_set)),
+            rotation_deg=math.degrees(math.atan2(axes.xpy, axes.xpx)),
+            magnification_index=int(self._do(doing, "ReportMagIndex")[0]),
+            magnification=float(self._do(doing, "ReportMag")[0]),
+            exposure_s=float(self._do(doing, "ReportExposure", camera_set)[0]),
+        )

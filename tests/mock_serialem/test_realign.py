@@ -37,6 +37,26 @@ def test_a_point_on_a_view_map_is_found_again(make_session: Callable[..., Sessio
     assert len(errors) == 4 and max(map(abs, errors[:2])) < 1.5
 
 
+def test_maps_of_the_colour_that_says_so_are_not_realigned_to(make_session: Callable[..., Session]) -> None:
+    session = make_session()
+    sem = make_module(session)
+    sem.OpenNavigator()
+    for name in ("V", "L"):
+        sem.OpenNewFile(f"{name}.mrc")
+        getattr(sem, name)()
+        sem.NewMap()
+        sem.CloseFile()
+    sem.AddImagePosAsNavPoint("A", 500.0, 400.0)
+    sem.RealignToOtherItem(3, 0)
+    assert sem.ImageProperties("A")[5] == 4.0  # a Preview, whose map is the smaller one
+    sem.ChangeItemColor(2, 5)
+    sem.RealignToOtherItem(3, 0)
+    assert sem.ImageProperties("A")[5] == 0.0
+    sem.ChangeItemColor(1, 5)
+    with pytest.raises(sem.SEMerror):
+        sem.RealignToOtherItem(3, 0)
+
+
 def test_an_item_that_is_a_map_is_aligned_to_itself_last(make_session: Callable[..., Session]) -> None:
     session = make_session()
     sem = make_module(session)

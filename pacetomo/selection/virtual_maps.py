@@ -1,0 +1,386 @@
+"""Targets from a map: what `scripts/targetsFromMontage.py` calls.
+
+The points of a group that was drawn on a map become the targets of an area. What View and Preview would show at each
+is cut out of the map and saved as if it had been taken there, so that acquisition finds the targets without an image
+having been exposed for choosing them. Nothing asks the microscope for more than how it would take such images, and in a
+dummy instance not even that.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacetomo.area_files import AreaFiles
+from pacetomo.desk_script import CancelledError, run_at_desk
+from pacetomo.errors import NavigatorError, PaceError, TargetFileError
+from pacetomo.files.atomic import backup_path, read_bytes, write_bytes_atomically, write_text_atomically
+from pacetomo.files.navigator import NavFile, NavItem, new_navigator, read_navigator, write_navigator
+from pacetomo.files.navigator_maps import find_map_file
+from pacetomo.files.target_file import format_targets
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.number_text import format_float
+from pacetomo.scope.desk import Desk
+from pacetomo.scope.protocol import Level
+from pacetomo.script_tables import MontageTargetSettings
+from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
+from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
+from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
+from pacetomo.selection.virtual_maps_image import MapImage, Spot, read_map_image
+from pacetomo.selection.virtual_maps_optics import kinds_of
+from pacetomo.selection.virtual_maps_overlaps import aligned
+from pacetomo.settings import SettingValue
+from pacetomo.targets import Target, TargetSet
+
+MOST_NAMES = 3
+"""Names asked for before giving up."""
+
+LEVEL_DEG = 0.5
+"""Stage tilt up to which targets count as picked at 0."""
+
+TOLD_PADDING = 0.005
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\s\x00-\x1f]+')
+_LONGEST_ROOT = 60
+
+
+def targets_from_montage_here(settings_file: str | None = None, **settings: SettingValue) -> None:
+    """Make targets of the selected item's group; for a script that SerialEM runs, also at Acquire at Items.
+
+    Parameters
+    ----------
+    settings_file : str, optional
+        A facility's settings in TOML form; relative to the session folder.
+    **settings
+        Settings of this script (`pacetomo.script_tables.MontageTargetSettings`), over those of the file.
+
+    Raises
+    ------
+    SystemExit
+        After a problem that a user can cure; the log says what it is.
+    """
+    run_at_desk(MontageTargetSettings, targets_from_montage, settings_file, settings)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A point of the group: its Navigator item, and where it lies on the map."""
+
+    point: NavItem
+    spot: Spot
+
+
+def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | None:
+    """Make targets of the selected item's group.
+
+    Returns
+    -------
+    Path or None
+        The target file; None where a batch comes to a group that has one already.
+
+    Raises
+    ------
+    CancelledError
+        When the person does not go on; nothing was written.
+    PaceError
+        When it cannot be done; nothing is left half written.
+    """
+    selected = desk.selected()
+    in_batch = desk.items_to_come() is not None
+    nav_path = desk.save_navigator()
+    navigator = read_navigator(nav_path, desk.wait)
+    group = group_of(navigator, navigator.items[selected.place - 1])
+    made = already_made(navigator, group) if in_batch else None
+    if made is not None:
+        desk.tell(f"The group of item {selected.label} has its targets already ({made}): nothing is done")
+        return None
+    source = _source_of(navigator, nav_path, group)
+    chosen = _on_the_map(desk, source, group)
+    asks = not wanted.noUI and not in_batch
+    first = navigator.items[selected.place - 1] if in_batch else None
+    chosen = _tracking_first(desk, chosen, asks, first)
+    files = _area(desk, source.item, wanted.prefix, asks)
+    kinds = kinds_of(desk, navigator, nav_path.parent, source, wanted)
+    source = aligned(source, _seen_pieces(source, chosen, kinds))
+    targets = _targets(desk, source, chosen, files, kinds, wanted.imageShiftLimit)
+    with _nothing_half_written() as written:
+        items = _write_maps(desk, source, chosen, files, kinds, written)
+        written.append(files.target_file)
+        write_text_atomically(files.target_file, format_targets(targets), desk.wait)
+        _into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
+    desk.tell(
+        f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
+        "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
+        Level.GOOD,
+    )
+    return files.target_file
+
+
+def _source_of(navigator: NavFile, nav_path: Path, group: Sequence[NavItem]) -> MapImage:
+    item = map_of(navigator, group)
+    return read_map_image(item, find_map_file(navigator, nav_path.parent, item))
+
+
+def _on_the_map(desk: Desk, source: MapImage, group: Sequence[NavItem]) -> list[Chosen]:
+    """Points of the group that the map shows; those beside it are told about."""
+    found = []
+    for point in group:
+        spot = source.spot_of(point)
+        if spot is None:
+            desk.tell(
+                f"Warning: point {point.label} lies outside of map {source.item.label}: it is left out",
+                Level.WARNING,
+            )
+        else:
+            found.append(Chosen(point, spot))
+    if not found:
+        raise NavigatorError(
+            f"no point of the group of item {group[0].label} lies on map {source.item.label}"
+        )
+    return found
+
+
+def _seen_pieces(source: MapImage, chosen: Sequence[Chosen], kinds: Sequence[Kind]) -> set[int]:
+    """Pieces that some of the images to be cut may show."""
+    found: set[int] = set()
+    for one in chosen:
+        centre = source.placed(one.spot)
+        for kind in kinds:
+            diagonal_um = kind.optics.pixel_um * math.hypot(kind.optics.columns, kind.optics.rows)
+            found.update(source.pieces_near(centre, 0.5 * diagonal_um / source.pixel_um))
+    return found
+
+
+def _tracking_first(
+    desk: Desk, chosen: list[Chosen], asks: bool, in_progress: NavItem | None
+) -> list[Chosen]:
+    """Points with the tracking target before the others, which keep their order."""
+    number = 1
+    if in_progress is not None:  # whoever marks a point of a group has chosen it
+        ids = [one.point.map_id for one in chosen]
+        number = ids.index(in_progress.map_id) + 1 if in_progress.map_id in ids else 1
+    elif asks and len(chosen) > 1:
+        labels = ", ".join(f"{place}: {one.point.label}" for place, one in enumerate(chosen, 1))
+        answer = desk.enter_number(
+            f"Which point is the tracking target, 1 to {len(chosen)}? ({_shortened(labels)})", 1.0, 0
+        )
+        if answer is None:
+            raise CancelledError("No tracking target was chosen: nothing is written")
+        number = round(answer)
+        if not 1 <= number <= len(chosen):
+            raise NavigatorError(
+                f"there is no point {number}: the group has {len(chosen)}; nothing is written"
+            )
+    first = chosen[number - 1]
+    return [first, *(one for one in chosen if one is not first)]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _area(desk: Desk, map_below: NavItem, prefix: str, asks: bool) -> AreaFiles:
+    """Names of the files of the new area, of which none is there yet."""
+    root = _FORBIDDEN.sub("_", prefix or map_below.label).strip("_.") or "montage"
+    files = _first_free(desk.folder(), root[:_LONGEST_ROOT])
+    if not asks or prefix:
+        return files
+    for _ in range(MOST_NAMES):
+        answer = desk.enter_text(
+            f"Name of the area (beginning of all its files, without blanks); empty for {files.root}"
+        )
+        if answer is None:
+            raise CancelledError("No name was given: nothing is written")
+        if not answer:
+            return files
+        trouble = _trouble_with(desk.folder(), answer)
+        if trouble is None:
+            return _files_of(desk.folder(), answer)
+        desk.show(trouble)
+    raise CancelledError(f"{MOST_NAMES} names could not be used: nothing is written")
+
+
+def _trouble_with(folder: Path, name: str) -> str | None:
+    if _FORBIDDEN.search(name) or not name.isprintable():
+        return f"{name!r} has blanks or signs that file names cannot have: choose a plain name"
+    if len(name) > _LONGEST_ROOT:
+        return f"{name[:20]}... has more than {_LONGEST_ROOT} characters: choose a shorter name"
+    return None if _is_free(folder, name) else f"there are files of {name} already: choose another name"
+
+
+def _first_free(folder: Path, root: str) -> AreaFiles:
+    """Names of an area `root`, or of root_2, root_3 ... where files of that are there already."""
+    name, number = root, 1
+    while not _is_free(folder, name):
+        number += 1
+        name = f"{root}_{number}"
+    return _files_of(folder, name)
+
+
+def _is_free(folder: Path, root: str) -> bool:
+    taken = (f"{root}_tgt_".lower(), f"{root}_tgts".lower(), f"{root}_ts_".lower())
+    return not any(path.name.lower().startswith(taken) for path in folder.iterdir())
+
+
+def _files_of(folder: Path, root: str) -> AreaFiles:
+    return AreaFiles(folder / f"{root}_tgts.txt")
+
+
+def _name(files: AreaFiles, kind: Kind, number: int) -> Path:
+    """File of a virtual map, named as target selection does."""
+    preview = files.reference(number)
+    return preview if kind.camera_set != VIEW_SET else preview.with_name(f"{preview.stem}_view.mrc")
+
+
+def _targets(
+    desk: Desk,
+    source: MapImage,
+    chosen: Sequence[Chosen],
+    files: AreaFiles,
+    kinds: Sequence[Kind],
+    limit_um: float,
+) -> TargetSet:
+    """Targets with coordinates as the map shows them; those beyond the reach of image shift are skipped."""
+    origin = source.placed(chosen[0].spot)
+    preview = next((kind for kind in kinds if kind.camera_set != VIEW_SET), None)
+    targets = []
+    for number, one in enumerate(chosen, 1):
+        shift = source.pixel_to_specimen.apply(source.placed(one.spot).minus(origin))
+        is_far = shift.length > limit_um
+        if is_far:
+            desk.tell(
+                f"Warning: target {number} (point {one.point.label}) is {shift.length:.1f} µm from the tracking "
+                f"target, beyond the limit of {limit_um:g} µm (imageShiftLimit): it is set to be skipped",
+                Level.WARNING,
+            )
+        reference = files.reference(number)
+        targets.append(
+            Target(
+                number,
+                f"{files.root}_ts_{number:03d}.mrc",
+                reference=reference.name if _can_be_found(desk, source, one, number, preview) else None,
+                view=f"{reference.stem}_view.mrc",
+                shift_um=_rounded(shift) if number > 1 else ORIGIN,
+                stage_um=_rounded(one.point.stage_um),
+                skip=is_far,
+            )
+        )
+    found = TargetSet(tuple(targets))
+    tilt_deg = source.item.map_data.tilt_deg
+    if abs(tilt_deg) > LEVEL_DEG:
+        found = found.with_override("tiltTargets", format_float(round(tilt_deg, 2)))
+    return found
+
+
+def _can_be_found(desk: Desk, source: MapImage, one: Chosen, number: int, preview: Kind | None) -> bool:
+    """Whether a target has a Preview that shows something to align by."""
+    if preview is None:
+        return False
+    optics = preview.optics
+    step = step_between(source, preview.to_specimen)
+    if structure(source, one.spot, optics.columns, optics.rows, step) >= STRUCTURED:
+        return True
+    desk.tell(
+        f"Warning: map {source.item.label} shows nothing to align by in the Preview of target {number} (point "
+        f"{one.point.label}): it is written, but the target will be looked for in View only"
+        + ("; a tracking target that shows something makes all targets more exact" if number == 1 else ""),
+        Level.WARNING,
+    )
+    return False
+
+
+def _rounded(place: XY) -> XY:
+    return XY(round(place.x, 4) + 0.0, round(place.y, 4) + 0.0)  # -0.0 would be written as such
+
+
+@contextmanager
+def _nothing_half_written() -> Iterator[list[Path]]:
+    """Delete the files of the list if what follows does not come to its end, be it by STOP."""
+    written: list[Path] = []
+    try:
+        yield written
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _write_maps(
+    desk: Desk,
+    source: MapImage,
+    chosen: Sequence[Chosen],
+    files: AreaFiles,
+    kinds: Sequence[Kind],
+    written: list[Path],
+) -> list[NavItem]:
+    """Cut and write all virtual maps; their items, that of the area (View of target 1) first."""
+    items = []
+    for number, one in enumerate(chosen, 1):
+        desk.show_progress(f"Cutting target {number} of {len(chosen)} from map {source.item.label}")
+        for kind in kinds:
+            path = _name(files, kind, number)
+            made = cut(
+                source,
+                one.spot,
+                kind.optics.columns,
+                kind.optics.rows,
+                step_between(source, kind.to_specimen),
+            )
+            _tell_padding(desk, made, number, one.point, source, kind)
+            written.extend((path, path.with_name(path.name + ".mdoc")))
+            write_image(path, made, source, one.spot.piece, one.point, kind, desk.wait)
+            what = "view" if kind.camera_set == VIEW_SET else "tgt"
+            label = f"{files.root[:8]}_{what}_{number:03d}"
+            items.append(map_item(label, path, made, source, one.point, kind))
+    items[0] = items[0].with_note(files.target_file.name).with_acquire(True)
+    return items
+
+
+def _tell_padding(desk: Desk, made: Cut, number: int, point: NavItem, source: MapImage, kind: Kind) -> None:
+    if made.padded > TOLD_PADDING:
+        desk.tell(
+            f"Target {number} (point {point.label}) is near the edge of map {source.item.label}: "
+            f"{100 * made.padded:.0f} % of its {kind.name} are filled with the mean of the rim",
+            Level.WARNING,
+        )
+
+
+def _into_navigator(
+    desk: Desk,
+    navigator: NavFile,
+    nav_path: Path,
+    items: Sequence[NavItem],
+    files: AreaFiles,
+    in_batch: bool,
+    written: list[Path],
+) -> None:
+    """Bring the new items into the Navigator, whose file is kept as a backup.
+
+    The file is rewritten and read again. While a batch runs through the table that would end it; then the new items
+    come in a file of their own, which is merged.
+    """
+    longer = navigator.with_added(items)
+    if in_batch:
+        added = longer.items[len(navigator.items) :]
+        own = nav_path.with_name(f"{files.root}_maps.nav")
+        if own.exists():
+            raise TargetFileError(f"{own} is there already: choose another prefix")
+        backup = backup_path(nav_path)
+        write_bytes_atomically(backup, read_bytes(nav_path, desk.wait), desk.wait)
+        written.append(own)
+        write_navigator(own, new_navigator(str(own)).with_added(added), desk.wait)
+        desk.merge_navigator(own)
+        desk.save_navigator()
+        return
+    old = read_bytes(nav_path, desk.wait)
+    backup_made = write_navigator(nav_path, longer, desk.wait)
+    try:
+        desk.read_navigator(nav_path)
+    except PaceError:
+        write_bytes_atomically(nav_path, old, desk.wait)
+        raise
+    if backup_made is not None:
+        desk.tell(f"The Navigator file as it was before is {Path(backup_made).name}", Level.DETAIL)
