@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,11 @@ from pathlib import Path
 from pacetomo.area_files import AreaFiles
 from pacetomo.editor import drawing
 from pacetomo.editor.adding import add_at
+from pacetomo.editor.edits import delete, make_track
 from pacetomo.editor.model import Document, EditError
 from pacetomo.frames import XY
-from pacetomo.job import NOMINAL_STAGE_TO_SPECIMEN
 from pacetomo.selection.polygon import filled_polygon
-from pacetomo.selection.splitting import split_targets
+from pacetomo.selection.splitting import split_places
 
 
 def fill_polygon(
@@ -47,38 +48,57 @@ def fill_polygon(
     return add_at(document, places, clearance_um=0.95 * spacing_um)
 
 
-def split(document: Document, limit_um: float) -> list[Document]:
-    """The document with one of the areas that image shift reaches, and one document more for each other area.
+def parts_within(document: Document, limit_um: float) -> list[list[int]]:
+    """Numbers of targets in areas within the limit of a tracking target each, which comes first; as few as are found.
 
-    The others get free names of target files, `ROOTb_tgts.txt` and so on; each area has a tracking target.
+    The area that holds the present tracking target comes first.
 
     Raises
     ------
-    EditError, PlanError
-        When a run has begun, all targets are within reach, or stage positions that the others need are not known.
+    PlanError
+        When the limit is no length.
+    """
+    numbers = document.numbers
+    groups = split_places([document.places_um[number] for number in numbers], limit_um, first=0)
+    in_order = sorted(groups, key=lambda group: 0 not in group.members)
+    return [[numbers[place] for place in group.members] for group in in_order]
+
+
+def split(document: Document, limit_um: float) -> list[Document]:
+    """The document with the part of its targets that its tracking target is in, and one more for each further part.
+
+    Each part has a tracking target that reaches all of it. The further ones get free names of target files,
+    `ROOTb_tgts.txt` and so on.
+
+    Raises
+    ------
+    EditError
+        When all targets are within reach, or stage positions that the others need are not known.
     """
     document.require_unlocked()
-    document.require_places()
-    to_specimen = document.stage_to_specimen
-    to_stage = None if to_specimen is None else to_specimen.inverse()
-    resolved = document.targets.resolved_shifts(
-        to_specimen or NOMINAL_STAGE_TO_SPECIMEN, document.picked_at_deg
-    )
-    areas = split_targets(resolved, limit_um, to_stage, document.picked_at_deg)
-    if len(areas) == 1:
+    groups = parts_within(document, limit_um)
+    if len(groups) == 1:
         raise EditError(f"all targets are within {limit_um:g} µm of the tracking target")
-    paths = [document.path, *_free_paths(document, len(areas) - 1)]
-    if len(paths) < len(areas):
+    paths = _free_paths(document, len(groups) - 1)
+    if len(paths) < len(groups) - 1:
         raise EditError(
-            f"{len(areas)} areas would be needed: raise the limit, or move targets nearer together"
+            f"{len(groups)} areas would be needed: raise the limit, or move targets nearer together"
         )
-    for area in areas:
-        if area.tracking.stage_um is None and document.targets.tracking.stage_um is not None:
+    parts = []
+    for path, group in zip([document.path, *paths], groups):
+        first = document.target(group[0])
+        if first.stage_um is None and document.stage_at(document.places_um[group[0]]) is None:
             raise EditError(
-                f"{area.tracking.series} would be that of a tracking target whose stage coordinates are not known: "
-                "open the file at the microscope, or load a map of the area"
+                f"target {group[0]} would be a tracking target and has no stage coordinates: open the file at the "
+                "microscope, or load a map of the area"
             )
-    return [replace(document.with_targets(area), path=path) for path, area in zip(paths, areas)]
+        gone = [number for number in document.numbers if number not in group]
+        part = make_track(document.with_selected(group), group[0])
+        names = {target.series for target in document.targets.targets if target.number in gone}
+        dropped = [target.number for target in part.targets.targets if target.series in names]
+        part = delete(part, dropped) if dropped else part
+        parts.append(replace(part, path=path))
+    return parts
 
 
 def _free_paths(document: Document, count: int) -> list[Path]:
