@@ -5,27 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import dearpygui.dearpygui as dpg
 
-from pacetomo.area_files import AreaFiles
-from pacetomo.editor import drawing, plan_panel, saving
+from pacetomo.editor import drawing, saving
 from pacetomo.editor.actions import Situation, action_for
-from pacetomo.editor.begun import lock_of
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.faults import write_fault
-from pacetomo.editor.live import Follower, Progress
 from pacetomo.editor.microscope import MeasuredGeometry, MicroscopeSide
 from pacetomo.editor.model import Document
-from pacetomo.editor.plan_panel import Findings
 from pacetomo.editor.references import known_from_references
-from pacetomo.editor.viewing import Orientation
+from pacetomo.editor.viewing import Orientation, View
 from pacetomo.editor.window import theme
 from pacetomo.editor.window.canvas import Canvas
 from pacetomo.editor.window.commands import Commands
 from pacetomo.editor.window.details import Details
 from pacetomo.editor.window.dialogs import Dialogs
+from pacetomo.editor.window.errands import Errands
 from pacetomo.editor.window.geometry_view import GeometryView
 from pacetomo.editor.window.keyboard import Held
 from pacetomo.editor.window.list_panel import ListPanel
@@ -38,17 +34,13 @@ from pacetomo.editor.window.run_view import RunView
 from pacetomo.editor.window.scope_work import ScopeWork
 from pacetomo.editor.window.settings_view import SettingsView
 from pacetomo.editor.window.shell import Shell
-from pacetomo.editor.workers import Work, Workers
+from pacetomo.editor.workers import Workers
 from pacetomo.errors import OWN_FAULTS, PaceError
 from pacetomo.frames import XY
 from pacetomo.targets import TargetSet
 
 _IDLE_S = 0.03
 _LIVELY_S = 0.5
-_CHECK_DISK_S = 2.0
-_FOLLOW_RUN_S = 1.0
-_KEEP_UNSAVED_S = 1.5
-_CHECK_PLAN_S = 0.4
 _MOST_FAULTS = 5
 
 
@@ -70,14 +62,11 @@ class EditorWindow:
     ) -> None:
         self.desk = desk
         self.workers = Workers()
-        self._follower = Follower(self._journal())
-        self._progress = Progress()
+        self.errands = Errands(self)
         self._drawn = -1
         self._drawn_targets: TargetSet | None = None
         self._drawn_selection: object = None
         self._lively_until = 0.0
-        self._due = {"disk": 0.0, "run": 0.0, "unsaved": 0.0, "figures": 0.0, "plan": 0.0}
-        self._busy: dict[str, Work] = {}
         self._text_is_chosen = False
         self._faults = 0
         self._was_typing = False
@@ -102,7 +91,7 @@ class EditorWindow:
         self.maps = Maps(self)
         self.scope_work = ScopeWork(self, microscope)
         self._shown = Shown(tilt_deg=round(drawing.steepest_deg(desk.document)))
-        self._view: Any = None
+        self._view: View | None = None
         with dpg.handler_registry():
             dpg.add_key_press_handler(callback=lambda _s, code: self._key(code))
             dpg.add_mouse_wheel_handler(callback=lambda _s, turns: self.mouse.take_wheel(turns))
@@ -128,7 +117,9 @@ class EditorWindow:
         self.plot = PlotPanel(desk, canvas, self._shown)
         if self._view is not None:
             canvas.view, self.plot.is_fitted, self.plot.is_touched = self._view, True, True
-        self.mouse = Mouse(desk, self.plot, self.held, lambda corners: self.commands.fill_polygon(corners))
+        self.mouse = Mouse(
+            desk, self.plot, self.held, lambda corners: self.commands.forms.fill_polygon(corners)
+        )
         self.list = ListPanel(desk, self.fonts, self.held)
         self.list.build(self.shell.areas["targets"], -self.fonts.em(11.6))
         self.details = Details(desk, self.fonts, self.workers)
@@ -147,14 +138,14 @@ class EditorWindow:
     def _rebuild(self, text_px: int) -> None:
         """Make all widgets anew in another size."""
         front = self.shell.front_panel()
-        self._shown, self._view = self.plot.shown, self.plot.canvas.view
+        self._shown, self._view = self.plot.shown, self.plot.canvas.view if self.plot.is_touched else None
         overlaps = self.plot.overlaps
         self.dialogs.close()
         dpg.delete_item(self.shell.root)
         self._build(text_px)
         self.plot.overlaps = overlaps
         self.shell.show_panel(front)
-        self.run_view.show(self._progress)
+        self.run_view.show(self.errands.progress)
         self.desk.revision += 1
 
     def change_text(self, step: int) -> None:
@@ -239,7 +230,7 @@ class EditorWindow:
             if self.maps.layer is not None:
                 lively |= self.maps.layer.update(self.plot.canvas.view)
         self.held.update()
-        self._do_what_is_due(now_s)
+        self.errands.run(now_s)
         self.shell.draw_lower_edge()
         if lively:
             self._lively_until = now_s + _LIVELY_S
@@ -269,95 +260,10 @@ class EditorWindow:
             self.plan.show_findings(None)
             steepest = max(drawing.steepest_deg(document), 1.0)
             dpg.configure_item(self.shell.tilt, max_value=steepest)
-            now_s = time.monotonic()
-            self._due.update(figures=now_s, plan=now_s + _CHECK_PLAN_S, unsaved=now_s + _KEEP_UNSAVED_S)
+            self.errands.after_edit()
         dpg.set_value(self.shell.tilt, self.plot.shown.tilt_deg)
         self.shell.redraw(self.situation())
         return True
-
-    # --- work beside it
-
-    def _journal(self) -> Any:
-        files = AreaFiles(self.desk.document.path)
-        return files.journal(files.latest_run)
-
-    def _do_what_is_due(self, now_s: float) -> None:
-        desk = self.desk
-        if self._is_due("disk", now_s, _CHECK_DISK_S):
-            path, stamp = desk.document.path, desk.stamp
-            self._in_turn(
-                "disk",
-                lambda work: (saving.is_changed_on_disk(path, stamp), saving.names_in(path.parent)),
-                lambda found: self._note_disk(found[0], found[1], stamp),
-            )
-        if self._is_due("run", now_s, _FOLLOW_RUN_S):
-            if self._follower.journal != self._journal():
-                self._follower = Follower(self._journal())
-            self._in_turn("run", lambda work: self._follow_run(), self._take_progress)
-        if self._is_due("unsaved", now_s, None):
-            history, stamp = desk.history, desk.stamp
-            self._in_turn(
-                "unsaved", lambda work: saving.keep_unsaved(history, stamp), lambda done: desk.note_kept()
-            )
-        if self._is_due("figures", now_s, None):
-            document = desk.document
-            self._in_turn("figures", lambda work: plan_panel.summarise(document), self.plan.show)
-        if self._is_due("plan", now_s, None):
-            document = desk.document
-            self._in_turn(
-                "plan",
-                lambda work: plan_panel.findings(document),
-                lambda found: self._take_findings(found, document),
-            )
-
-    def _is_due(self, what: str, now_s: float, every_s: float | None) -> bool:
-        """Whether something is to be done now; it is due again after a time, or when somebody says so."""
-        if now_s < self._due[what] or what in self._busy:
-            return False
-        self._due[what] = float("inf") if every_s is None else now_s + every_s
-        return True
-
-    def _in_turn(self, what: str, work: Any, take: Any) -> None:
-        """Do work in the background, one of its kind at a time."""
-
-        def done(result: Any) -> None:
-            self._busy.pop(what, None)
-            take(result)
-
-        def failed(error: PaceError) -> None:
-            self._busy.pop(what, None)
-            self.desk.tell(str(error))
-
-        self._busy[what] = self.workers.start("", work, done, failed, lane=what)
-
-    def _note_disk(self, is_changed: bool, names: frozenset[str], stamp: str | None) -> None:
-        self.desk.learn_names(names)
-        if stamp == self.desk.stamp:
-            self.desk.note_disk(is_changed)
-
-    def _follow_run(self) -> Progress | None:
-        return self._follower.progress() if self._follower.poll() else None
-
-    def _take_progress(self, progress: Progress | None) -> None:
-        if progress is None:
-            return
-        if self._follower.is_behind:
-            self._due["run"] = 0.0
-        self._progress = progress
-        if progress.is_over or self.desk.document.lock is None:
-            files = AreaFiles(self.desk.document.path)
-            self._in_turn("lock", lambda work: lock_of(files), self.desk.take_lock)
-        self.desk.states = progress.states
-        self.run_view.show(progress)
-        self.details.refresh(time.monotonic())
-        self.desk.revision += 1
-
-    def _take_findings(self, findings: Findings, document: Document) -> None:
-        if document.targets is not self.desk.document.targets:
-            return
-        self.plan.show_findings(findings)
-        self.plot.overlaps = findings.overlaps
-        self.plot.redraw_beams()
 
     def cancel_work(self) -> None:
         """Give up what is under way."""
