@@ -111,6 +111,7 @@ def measure(path: Path, item: MapItem, size: tuple[int, int], with_beams: bool) 
         longest = f"longest {1000 * longest_s:.0f} ms, {cpu_ms:.0f} ms of CPU each"
         print(f"{name}: {rate:.0f} frames a second ({_BUDGET_FPS:g}), {longest}")
     for name, act in edits_of(window):
+        frames(window, lambda: not window.workers.running)
         before_s = time.perf_counter()
         act()
         window.frame()
@@ -144,6 +145,7 @@ def frames(window, is_done) -> float:
         before_s = time.perf_counter()
         window.frame()
         longest_s = max(longest_s, time.perf_counter() - before_s)
+        window.rest()
     return longest_s
 
 

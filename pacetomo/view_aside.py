@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import scipy.ndimage
-import scipy.signal
 from numpy.typing import NDArray
 
 from pacetomo.frames import XY, Matrix2
@@ -166,6 +165,8 @@ def _seen_in(view: Picture, other: Picture) -> Pixels:
 
 def _coefficients(image: Pixels, template: Pixels) -> Pixels:
     """Correlation coefficient of a template with each part of an image that is as large."""
+    import scipy.signal  # takes longer to load than a script may need to its first command
+
     flat = template - template.mean()
     image = image - image.mean()
     ones = np.ones_like(flat)

@@ -24,6 +24,7 @@ from pacetomo.overlap import Overlap
 _SCORE_STEPS = 10
 _LEAST_SPACING_FOR_LABELS_EM = 2.6
 _MOST_LABELS_OF_A_CROWD = 30
+_COARSE = ((10.0, 6), (20.0, 4), (48.0, 2))
 
 
 @dataclass(frozen=True)
@@ -225,12 +226,18 @@ class PlotPanel:
         """Footprints of all beams: the same ellipse around each target."""
         document = self.desk.document
         number = document.targets.tracking.number
-        shape = self._plot(drawing.footprint(document, number, self.shown.tilt_deg))
+        every = self._coarseness(self.canvas.view.um_per_px)
+        shape = self._plot(drawing.footprint(document, number, self.shown.tilt_deg)[::every])
         places = self._plot(row.place_um for row in self._rows if not row.skip)
         return (
             shapes.stamped(shapes.outlines([shape]), places),
             shapes.stamped_shade(shapes.shaded([shape]), places),
         )
+
+    def _coarseness(self, um_per_px: float) -> int:
+        """Of how many corners of a footprint one is drawn: small ones are round with few."""
+        radius_px = drawing.beam_um(self.desk.document) / 2 / um_per_px
+        return next((every for below_px, every in _COARSE if radius_px < below_px), 1)
 
     def redraw_labels(self) -> None:
         """Draw the targets' numbers where there is room for them, else those of some selected ones."""
@@ -263,8 +270,11 @@ class PlotPanel:
         bounds = drawing.bounds_of(document)
         limit = drawing.limit_circle(document) if with_limit else ()
         places = self._plot([bounds.low_um, bounds.high_um, *limit])
+        before = self.canvas.view.um_per_px
         self.canvas.show(self.canvas.view.fitted(places, 0.5), self.shown.orientation)
         self.is_fitted = True
+        if self.shown.with_beams and self._coarseness(self.canvas.view.um_per_px) != self._coarseness(before):
+            self.redraw_beams()
 
     def turn(self, orientation: Orientation) -> None:
         """Show the specimen another way round, with the same place in the middle."""
@@ -276,10 +286,13 @@ class PlotPanel:
     def zoom(self, factor: float, fixed_um: XY | None = None) -> None:
         """Enlarge the content by a factor; a place of the plot plane stays where it is on the screen."""
         self.is_touched = True
-        before = self._is_crowded(self.canvas.view.um_per_px)
+        before = self.canvas.view.um_per_px
         self.canvas.show(self.canvas.view.zoomed(factor, fixed_um), self.shown.orientation)
-        if self._is_crowded(self.canvas.view.um_per_px) is not before:
+        after = self.canvas.view.um_per_px
+        if self._is_crowded(after) is not self._is_crowded(before):
             self.redraw_labels()
+        if self.shown.with_beams and self._coarseness(after) != self._coarseness(before):
+            self.redraw_beams()
 
     def pan(self, dx_px: float, dy_px: float) -> None:
         """Pull the content so many pixels to the right and down."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Union
 
 import dearpygui.dearpygui as dpg
 
 from pacetomo.editor.looks import Colour, Look
+from pacetomo.errors import PaceError
 
 BACKGROUND: Colour = (27, 29, 34, 255)
 PANEL: Colour = (35, 38, 44, 255)
@@ -71,9 +73,10 @@ class Fonts:
 
 def font_path() -> Path:
     """The font that matplotlib brings along; it has µ, Å, ° and arrows."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    found = importlib.util.find_spec("matplotlib")  # found without importing it, which takes a while
+    if found is None or found.origin is None:
+        raise PaceError("the editor's font comes with the package matplotlib, which is not installed")
+    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
 def bind_window_theme(size_px: int) -> Tag:

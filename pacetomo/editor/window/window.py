@@ -165,12 +165,16 @@ class EditorWindow:
         """Show the window until it is closed."""
         try:
             while self.frame():
-                if time.monotonic() > self._lively_until:
-                    self.workers.wait(_IDLE_S)
+                self.rest()
         finally:
             if not self.desk.is_closing:  # something else ends it, as STOP in SerialEM does
                 saving.keep_unsaved(self.desk.history, self.desk.stamp)
             self.close()
+
+    def rest(self) -> None:
+        """Leave the processor to others for a moment where nobody does anything in the window."""
+        if time.monotonic() > self._lively_until:
+            self.workers.wait(_IDLE_S)
 
     def close(self) -> None:
         """Close the window and end all work."""
@@ -212,7 +216,8 @@ class EditorWindow:
         dpg.run_callbacks(dpg.get_callback_queue())
         self._was_typing = self._is_typing()
         now_s = time.monotonic()
-        lively = self.workers.deliver()
+        self.workers.deliver()
+        lively = False
         if not self.dialogs.is_open and self.desk.questions:
             self.dialogs.question(self.desk.questions.pop(0))
             lively = True
