@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pacetomo.frames import XY, Matrix2
 from pacetomo.selection.lattice import FoundLattice, Hole, LatticeKind, NoLattice, canonical, kind_of
 from pacetomo.selection.lattice_cell import Cell, flattened, hole_of, strongest_place
-from pacetomo.selection.lattice_holes import LEAST_SCORE, Fit, Seen, rim, seen
+from pacetomo.selection.lattice_holes import LEAST_SCORE, Fit, Seen, fit, seen
 from pacetomo.selection.lattice_levels import (
     DIAMETERS_PX,
     LARGEST_PX,
@@ -34,6 +34,7 @@ from pacetomo.selection.lattice_levels import (
     prepared,
     reduced,
 )
+from pacetomo.selection.lattice_rims import centred, rim
 from pacetomo.selection.lattice_vectors import Autocorrelation, Guess, guesses, refined
 
 Floats = NDArray[np.float64]
@@ -57,6 +58,9 @@ _FEW = 9
 
 _LEAST_ON_LATTICE = 0.5
 _PLAIN = 0.7
+_LEAST_RIM_PX = 6.0
+_LEAST_OF_RIM = 0.6
+_MOST_RIMS = 120
 _SMOOTHED = 0.02
 """Width in spacings of a Gaussian against noise, before holes are compared."""
 
@@ -215,15 +219,40 @@ def _confirmed(image: Pixels, candidate: _Candidate) -> _Confirmed | NoLattice:
     outcome = seen(flat, cell, np.array([a, b]))
     if outcome is None:
         return NoLattice("something repeats in the image, but no holes that are alike")
-    fit, holes = outcome
+    fitted, holes = outcome
     good = _believed(holes, spacing)
     if int(good.sum()) < LEAST_HOLES:
         return NoLattice(
             f"{int(good.sum())} holes are seen that fit a lattice; at least {LEAST_HOLES} are needed"
         )
-    found = _Confirmed(level, cell, fit, holes, good, _share_on_lattice(fit, holes, good, spacing))
+    found = _Confirmed(level, cell, fitted, holes, good, _share_on_lattice(fitted, holes, good, spacing))
+    found = _sharpened(found, smooth)
     doubt = _doubt(found, spacing)
     return found if doubt is None else NoLattice(doubt)
+
+
+def _sharpened(found: _Confirmed, smooth: Pixels) -> _Confirmed:
+    """The lattice fitted to the rims of the holes; as it was, where rims are too fine or too few of them are whole.
+
+    Of many holes the correlations are exact enough together.
+    """
+    holes, good = found.holes, found.good
+    if holes.diameter_px < _LEAST_RIM_PX or good.sum() > _MOST_RIMS:
+        return found
+    own = centred(smooth, holes.places[good], holes.diameter_px, found.cell.sign)
+    usual = float(np.median(own.steps))
+    weights = np.where(
+        own.shares >= _LEAST_OF_RIM, own.shares * np.clip(own.steps / max(usual, 1e-9), 0.0, 1.0), 0.0
+    )
+    fitted = fit(holes.indices[good], own.places, weights) if (weights > 0).sum() >= LEAST_HOLES else None
+    if fitted is None:
+        return found
+    places, off = holes.places.copy(), holes.off.copy()
+    places[good] = own.places
+    aside = np.hypot(*(own.places - fitted.origin - holes.indices[good] @ fitted.basis).T)
+    # Where little of a rim is seen, its place says nothing about the lattice.
+    off[good] = np.where(own.shares >= _LEAST_OF_RIM, aside, np.nan)
+    return found._replace(fit=fitted, holes=holes._replace(places=places, off=off))
 
 
 def _level_for(image: Pixels, spacing_px: float) -> Level:
@@ -246,7 +275,7 @@ def _doubt(found: _Confirmed, spacing: float) -> str | None:
     holes, good, count = found.holes, found.good, int(found.good.sum())
     if len(np.unique(holes.indices[good, 0])) < 2 or len(np.unique(holes.indices[good, 1])) < 2:
         return "all holes that are seen lie in one line"
-    scatter = math.sqrt(float((holes.off[good] ** 2).mean())) / spacing
+    scatter = math.sqrt(float(np.nanmean(holes.off[good] ** 2))) / spacing
     if scatter > (_SCATTER_OF_FEW if count < _FEW else _SCATTER):
         return f"the {count} holes that are seen lie {scatter:.0%} of their distance off any lattice"
     if count < _FEW and _kind(found.fit) is LatticeKind.OBLIQUE:
@@ -263,34 +292,34 @@ def _confidence(found: _Confirmed) -> float:
     return float(found.holes.scores[found.good].mean()) * found.share * count / (count + 2)
 
 
-def _share_on_lattice(fit: Fit, holes: Seen, good: NDArray[np.bool_], spacing: float) -> float:
+def _share_on_lattice(fitted: Fit, holes: Seen, good: NDArray[np.bool_], spacing: float) -> float:
     """Share of the places like a hole that lie on the lattice."""
     size = 2 * max(1, round(0.3 * spacing)) + 1
     top = scipy.ndimage.maximum_filter(holes.likeness, size=size) == holes.likeness
     top &= holes.likeness >= 0.8 * float(np.median(holes.scores[good]))
     rows, columns = np.nonzero(top)
-    steps = (np.column_stack([columns, rows]) - fit.origin) @ np.linalg.inv(fit.basis)
-    off = np.hypot(*((steps - np.rint(steps)) @ fit.basis).T)
+    steps = (np.column_stack([columns, rows]) - fitted.origin) @ np.linalg.inv(fitted.basis)
+    off = np.hypot(*((steps - np.rint(steps)) @ fitted.basis).T)
     return float((off <= 0.2 * spacing).mean()) if len(off) else 0.0
 
 
-def _kind(fit: Fit) -> LatticeKind:
-    return kind_of(*canonical(*(XY(*(float(value) for value in row)) for row in fit.basis)))
+def _kind(fitted: Fit) -> LatticeKind:
+    return kind_of(*canonical(*(XY(*(float(value) for value in row)) for row in fitted.basis)))
 
 
 def _described(image: Pixels, found: _Confirmed, to_specimen: Matrix2 | None) -> FoundLattice:
     """What was found, in pixels of the whole image and by the canonical vectors."""
-    level, fit, holes, good = found.level, found.fit, found.holes, found.good
-    a, b = canonical(*(XY(*(float(value) * level.factor for value in row)) for row in fit.basis))
+    level, fitted, holes, good = found.level, found.fit, found.holes, found.good
+    a, b = canonical(*(XY(*(float(value) * level.factor for value in row)) for row in fitted.basis))
     basis = np.array([a, b])
     inverse = np.linalg.inv(basis)
     rows, columns = image.shape
     places = (holes.places + 0.5) * level.factor - 0.5 + level.start
     middle = np.array([(columns - 1) / 2, (rows - 1) / 2])
     nearest = places[good][np.argmin(np.hypot(*(places[good] - middle).T))]
-    origin = np.array(level.place(float(fit.origin[0]), float(fit.origin[1])))
+    origin = np.array(level.place(float(fitted.origin[0]), float(fitted.origin[1])))
     origin = origin + np.rint((nearest - origin) @ inverse) @ basis
-    sigma = float(fit.sigma.max()) * level.factor
+    sigma = float(fitted.sigma.max()) * level.factor
     return FoundLattice(
         a,
         b,
