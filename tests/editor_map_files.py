@@ -19,6 +19,7 @@ def write_map(
     pixels: int = 1024,
     turn_deg: float = 25.0,
     radius_um: float = 0.6,
+    noise: float = 80.0,
 ) -> Path:
     """A map around the stage position (0, 0) that shows bright holes at these stage positions; its Navigator file.
 
@@ -32,7 +33,7 @@ def write_map(
         ]
     )
     rows, columns = np.mgrid[0:pixels, 0:pixels].astype(np.float32)
-    image = 900.0 + 80.0 * np.random.default_rng(1).standard_normal((pixels, pixels), dtype=np.float32)
+    image = 900.0 + noise * np.random.default_rng(1).standard_normal((pixels, pixels), dtype=np.float32)
     for hole in holes_um:
         x, y = matrix @ np.array(hole) + pixels / 2
         within = np.hypot(columns + 0.5 - x, rows + 0.5 - y) < radius_um * scale

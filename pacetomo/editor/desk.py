@@ -7,14 +7,14 @@ something else is to be drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pacetomo.editor import adding, edits, rows, saving
 from pacetomo.editor.actions import Situation
 from pacetomo.editor.history import History
 from pacetomo.editor.looks import State
-from pacetomo.editor.model import ConfirmationNeededError, Document, Known
+from pacetomo.editor.model import ConfirmationNeededError, Document, Known, Lock
 from pacetomo.editor.saving import ChangedOnDiskError, Opened
 from pacetomo.editor.wording import sentence
 from pacetomo.errors import PaceError
@@ -371,7 +371,7 @@ class Desk:
 
     def _forget_and_close(self) -> None:
         try:
-            saving.forget_unsaved(self.document.path)
+            saving.forget_own_work(self.history)
         except PaceError as err:
             self.complain(err)
             return
@@ -387,6 +387,22 @@ class Desk:
         """Take note of what is known beside the targets."""
         self.history = self.history.showing(self.document.with_known(known))
         self.revision += 1
+
+    def learn_names(self, names: frozenset[str]) -> None:
+        """Take note of the names of the files in the folder, in lower case."""
+        if names != self.document.known.names:
+            self.learn(replace(self.document.known, names=names))
+
+    def take_lock(self, lock: Lock | None) -> None:
+        """Take note of what a run keeps from being edited."""
+        if lock != self.document.lock:
+            self.history = self.history.showing(replace(self.document, lock=lock))
+            self.tell("the area can be edited again" if lock is None else lock.reason)
+
+    def note_kept(self) -> None:
+        """After unsaved work was kept in the background: a save may have overtaken that."""
+        if not self.history.is_changed:
+            saving.forget_own_work(self.history)
 
     def give_view(self, number: int, name: str) -> None:
         """Note a View image taken of a target."""

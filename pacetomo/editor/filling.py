@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
+from pacetomo.editor import drawing
 from pacetomo.editor.adding import add_at
 from pacetomo.editor.edits import delete, make_track
 from pacetomo.editor.model import Document, EditError
 from pacetomo.frames import XY
 from pacetomo.selection.polygon import filled_polygon
+from pacetomo.selection.splitting import split_places
 
 
 def fill_polygon(
@@ -27,7 +30,8 @@ def fill_polygon(
     spacing_um : float
         Distance of neighbours along the tilt axis, as the beam's diameter.
     max_tilt_deg : float
-        They are as much farther apart across the tilt axis as footprints are longer at this tilt.
+        They are as much farther apart across the tilt axis as footprints are longer at this tilt, of either sign, on
+        the sample as it is inclined.
     packing : str
         One of `pacetomo.selection.polygon.PACKINGS`.
 
@@ -36,38 +40,35 @@ def fill_polygon(
     PlanError, EditError
         When the polygon or the other values make no sense, or no target or far too many fit.
     """
-    places = filled_polygon(corners_um, spacing_um, max_tilt_deg, packing)
+    stretch = drawing.stretch(document, max_tilt_deg)
+    level_tilt_deg = math.degrees(
+        math.acos(1.0 / max(stretch, 1.0))
+    )  # at which a level sample is stretched as much
+    places = filled_polygon(corners_um, spacing_um, level_tilt_deg, packing)
     return add_at(document, places, clearance_um=0.95 * spacing_um)
 
 
 def parts_within(document: Document, limit_um: float) -> list[list[int]]:
-    """Numbers of targets in groups that image shift reaches from their first one each.
+    """Numbers of targets in areas within the limit of a tracking target each, which comes first; as few as are found.
 
-    The first group is that of the tracking target. Each further one is begun by the target nearest to the middle of
-    those left that reaches most of them.
+    The area that holds the present tracking target comes first.
+
+    Raises
+    ------
+    PlanError
+        When the limit is no length.
     """
-    places = document.places_um
-    left = list(document.numbers)
-    groups = []
-    centre: int | None = document.targets.tracking.number
-    while left:
-        if centre is None:
-            centre = max(left, key=lambda n: sum(_reaches(places[n], places[o], limit_um) for o in left))
-        within = [centre, *(n for n in left if n != centre and _reaches(places[centre], places[n], limit_um))]
-        groups.append(within)
-        left = [n for n in left if n not in within]
-        centre = None
-    return groups
-
-
-def _reaches(one: XY, other: XY, limit_um: float) -> bool:
-    return other.minus(one).length <= limit_um
+    numbers = document.numbers
+    groups = split_places([document.places_um[number] for number in numbers], limit_um, first=0)
+    in_order = sorted(groups, key=lambda group: 0 not in group.members)
+    return [[numbers[place] for place in group.members] for group in in_order]
 
 
 def split(document: Document, limit_um: float) -> list[Document]:
-    """The document with the targets within reach of its tracking target, and one more for each further group.
+    """The document with the part of its targets that its tracking target is in, and one more for each further part.
 
-    The others get free names of target files, `ROOTb_tgts.txt` and so on, and a tracking target each.
+    Each part has a tracking target that reaches all of it. The further ones get free names of target files,
+    `ROOTb_tgts.txt` and so on.
 
     Raises
     ------
@@ -86,17 +87,13 @@ def split(document: Document, limit_um: float) -> list[Document]:
     parts = []
     for path, group in zip([document.path, *paths], groups):
         first = document.target(group[0])
-        if (
-            path != document.path
-            and first.stage_um is None
-            and document.stage_at(document.places_um[group[0]]) is None
-        ):
+        if first.stage_um is None and document.stage_at(document.places_um[group[0]]) is None:
             raise EditError(
                 f"target {group[0]} would be a tracking target and has no stage coordinates: open the file at the "
                 "microscope, or load a map of the area"
             )
         gone = [number for number in document.numbers if number not in group]
-        part = make_track(document.with_selected(group), group[0]) if path != document.path else document
+        part = make_track(document.with_selected(group), group[0])
         names = {target.series for target in document.targets.targets if target.number in gone}
         dropped = [target.number for target in part.targets.targets if target.series in names]
         part = delete(part, dropped) if dropped else part

@@ -29,7 +29,7 @@ def fitted_matrix(targets: TargetSet, picked_at_deg: float) -> Matrix2 | None:
     ]
     if len(both) < 3:
         return None
-    seen = np.array([shift for shift, _ in both]) - np.array(both[0][0])
+    seen = np.array([shift for shift, _ in both], dtype=np.float64) - np.array(both[0][0])
     seen[:, 1] /= math.cos(math.radians(picked_at_deg))
     stage = np.array([place for _, place in both]) - np.array(both[0][1])
     solution, _, rank, singular = np.linalg.lstsq(stage, seen, rcond=None)

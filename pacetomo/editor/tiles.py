@@ -156,7 +156,10 @@ class TiledMap:
         return self.to_plot.inverse()
 
     def picture(self, tile: Tile, contrast: Contrast) -> Floats:
-        """Red, green, blue and opacity (0 to 1) of a tile and a pixel around it, upper row first; shape (256, 256, 4)."""
+        """Red, green, blue and opacity (0 to 1) of a tile and a pixel around it, upper row first.
+
+        Shape (`TILE_PX`, `TILE_PX`, 4).
+        """
         low, high = self.bounds(tile)
         step = (high.x - low.x) / INNER_PX
         source = self._levels[min(tile.level, len(self._levels) - 1)]

@@ -169,10 +169,6 @@ class Maps:
         plot.canvas.show(plot.canvas.view.fitted(corners, 0.5), plot.shown.orientation)
         plot.redraw_labels()
 
-    def change(self, brighter: float = 0.0, contrast: float = 1.0) -> None:
-        """Make the map brighter by a share of its range, or its contrast stronger by a factor."""
-        self.set_contrast(self.contrast.changed(brighter, contrast))
-
     def set_contrast(self, contrast: Contrast) -> None:
         """Show other values black and white."""
         self.contrast = contrast

@@ -12,6 +12,7 @@ import dearpygui.dearpygui as dpg
 from pacetomo.area_files import AreaFiles
 from pacetomo.editor import drawing, plan_panel, saving
 from pacetomo.editor.actions import Situation, action_for
+from pacetomo.editor.begun import lock_of
 from pacetomo.editor.desk import Desk
 from pacetomo.editor.faults import write_fault
 from pacetomo.editor.live import Follower, Progress
@@ -286,8 +287,8 @@ class EditorWindow:
             path, stamp = desk.document.path, desk.stamp
             self._in_turn(
                 "disk",
-                lambda work: saving.is_changed_on_disk(path, stamp),
-                lambda changed: self._note_disk(changed, stamp),
+                lambda work: (saving.is_changed_on_disk(path, stamp), saving.names_in(path.parent)),
+                lambda found: self._note_disk(found[0], found[1], stamp),
             )
         if self._is_due("run", now_s, _FOLLOW_RUN_S):
             if self._follower.journal != self._journal():
@@ -295,7 +296,9 @@ class EditorWindow:
             self._in_turn("run", lambda work: self._follow_run(), self._take_progress)
         if self._is_due("unsaved", now_s, None):
             history, stamp = desk.history, desk.stamp
-            self._in_turn("unsaved", lambda work: saving.keep_unsaved(history, stamp), lambda done: None)
+            self._in_turn(
+                "unsaved", lambda work: saving.keep_unsaved(history, stamp), lambda done: desk.note_kept()
+            )
         if self._is_due("figures", now_s, None):
             document = desk.document
             self._in_turn("figures", lambda work: plan_panel.summarise(document), self.plan.show)
@@ -327,7 +330,8 @@ class EditorWindow:
 
         self._busy[what] = self.workers.start("", work, done, failed, lane=what)
 
-    def _note_disk(self, is_changed: bool, stamp: str | None) -> None:
+    def _note_disk(self, is_changed: bool, names: frozenset[str], stamp: str | None) -> None:
+        self.desk.learn_names(names)
         if stamp == self.desk.stamp:
             self.desk.note_disk(is_changed)
 
@@ -340,6 +344,9 @@ class EditorWindow:
         if self._follower.is_behind:
             self._due["run"] = 0.0
         self._progress = progress
+        if progress.is_over or self.desk.document.lock is None:
+            files = AreaFiles(self.desk.document.path)
+            self._in_turn("lock", lambda work: lock_of(files), self.desk.take_lock)
         self.desk.states = progress.states
         self.run_view.show(progress)
         self.details.refresh(time.monotonic())
@@ -448,6 +455,14 @@ class EditorWindow:
         """Take over the sliders of the map."""
         brightness, exponent = dpg.get_value(self.shell.brightness), dpg.get_value(self.shell.contrast)
         self.maps.set_contrast(self.maps.usual.changed(brightness, 2.0**exponent))
+
+    def nudge_contrast(self, brighter: float = 0.0, contrast: float = 0.0) -> None:
+        """Move the sliders of the map."""
+        for slider, step in ((self.shell.brightness, brighter), (self.shell.contrast, contrast)):
+            limits = dpg.get_item_configuration(slider)
+            moved = float(dpg.get_value(slider)) + step
+            dpg.set_value(slider, min(max(moved, limits["min_value"]), limits["max_value"]))
+        self.contrast_moved()
 
     def show_panel(self, name: str) -> None:
         """Bring a panel to the front."""

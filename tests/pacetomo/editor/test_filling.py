@@ -40,6 +40,19 @@ def test_new_targets_lie_inside_and_their_beams_do_not_touch_up_to_the_tilt(
         assert math.hypot(step.x, step.y * math.cos(math.radians(tilt_deg))) > 0.999 * 1.3
 
 
+def test_on_an_inclined_sample_beams_do_not_touch_at_either_sign_of_the_tilt() -> None:
+    inclined = document([XY(20.0, 20.0)])
+    inclined = inclined.with_targets(inclined.targets.with_override("pretilt", "-10"))
+    after = filling.fill_polygon(inclined, BOX, 1.3, 50.0, "square")
+    seen = [
+        [inclined.plane.seen(after.places_um[n], tilt) for n in after.numbers[1:]] for tilt in (50.0, -50.0)
+    ]
+    nearest = [
+        min(one.minus(other).length for one, other in itertools.combinations(places, 2)) for places in seen
+    ]
+    assert min(nearest) == pytest.approx(1.3, rel=1e-3)
+
+
 def test_a_filled_polygon_leaves_targets_that_are_there_alone() -> None:
     before = document([ORIGIN, XY(3.0, 0.1)])
     after = filling.fill_polygon(before, BOX, 1.5, 0.0, "square")
