@@ -342,8 +342,9 @@ def _write_maps(
 def _tell_padding(desk: Desk, made: Cut, number: int, point: NavItem, source: MapImage, kind: Kind) -> None:
     if made.padded > TOLD_PADDING:
         desk.tell(
-            f"Target {number} (point {point.label}) is near the edge of map {source.item.label}: "
-            f"{100 * made.padded:.0f} % of its {kind.name} are filled with the mean of the rim",
+            f"Target {number} (point {point.label}) is near the edge of map {source.item.label}, or of a piece whose "
+            f"overlaps show nothing alike: {100 * made.padded:.0f} % of its {kind.name} are filled with the mean of "
+            "the rim",
             Level.WARNING,
         )
 
