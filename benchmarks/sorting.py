@@ -71,9 +71,9 @@ WORK = {
     + "data[np.argsort(np.arange(len(data)) % 7)].tofile(stream)\nstream.flush(); os.fsync(stream.fileno())",
     "sorting": _IDLE + "s.sort_series(Path(sys.argv[1]))",
     "excluding": _IDLE
-    + "import pacetomo.files.excluding as e\nstack = Path(sys.argv[1])\n"
+    + "import pacetomo.files.excluding as e, pacetomo.files.view_rules as r\nstack = Path(sys.argv[1])\n"
     + "views = frozenset(range(1, s.read_layout(stack).sections, 2))\n"
-    + "e.exclude_views(stack, e.Rules(views))",
+    + "e.exclude_views(stack, r.Rules(views))",
     "binning by 2": _IDLE + "b.bin_series(Path(sys.argv[1]), 2)",
     "binning by 4": _IDLE + "b.bin_series(Path(sys.argv[1]), 4)",
     "averaging by 2": _IDLE + "b.bin_series(Path(sys.argv[1]), 2, 'average')",

@@ -13,6 +13,7 @@ from pacetomo import __version__
 from pacetomo.alarm import Alarm
 from pacetomo.area_files import AreaFiles
 from pacetomo.batch import AreaInBatch, cause
+from pacetomo.beam_dose import BeamDose, BesideBooks
 from pacetomo.books import Books
 from pacetomo.engine import Acquisition
 from pacetomo.errors import PaceError, PlanError, ScopeError, SessionError, TargetFileError
@@ -370,7 +371,8 @@ class _Run:
                 if before.origin is None:
                     memory.begin(self._origin(prepared))
                 remembering = RememberingModel(model, memory.append, later_s=self._later_s(before))
-                recovery = Recovery(self._scope, job, books, remembering, prepared, before, taken)
+                beside = BesideBooks(BeamDose(self._scope, job, self._facts, prepared.starts), books)
+                recovery = Recovery(self._scope, job, books, remembering, prepared, before, taken, beside)
                 done = recovery.images()
                 books.taken = len(done)
                 books.save()

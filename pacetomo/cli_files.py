@@ -155,7 +155,8 @@ def _run_bin(options: argparse.Namespace) -> int:
 def _run_exclude(options: argparse.Namespace) -> int:
     from pacetomo.background import pause
     from pacetomo.files.exchange import Progress
-    from pacetomo.files.excluding import Rules, exclude_views, restore_views
+    from pacetomo.files.excluding import exclude_views, restore_views
+    from pacetomo.files.view_rules import Rules
 
     rules = Rules(options.views, options.dark, options.blank, options.residual)
     if options.restore == (rules != Rules()):

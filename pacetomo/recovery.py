@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pacetomo import annotation
 from pacetomo.approach import approach_deg
+from pacetomo.beam_dose import BesideBooks
 from pacetomo.books import Books
 from pacetomo.errors import PaceError, ScopeError
 from pacetomo.files.exchange import mdoc_of
@@ -21,8 +22,8 @@ from pacetomo.plan import Exposure
 from pacetomo.prepare import Prepared
 from pacetomo.resume import Interrupted, Mark, Seen, Taken, rounded_deg, side_of
 from pacetomo.schemes import Branch
-from pacetomo.scope.protocol import Microscope, Missing
-from pacetomo.taking import track_series
+from pacetomo.scope.protocol import Area, Microscope, Missing
+from pacetomo.taking import AREAS, track_series
 from pacetomo.tile_books import TileBooks, read_tiles
 from pacetomo.tile_recovery import adopt_tiles, named_tile, tile_stack
 from pacetomo.tracking import Observation, TrackingModel
@@ -50,6 +51,8 @@ class Recovery:
         Where, what, who keeps the books and who predicts, and how the targets were found.
     before, taken
         What the run has left.
+    beside : BesideBooks
+        Told of the beam of every image that is taken up.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Recovery:
         prepared: Prepared,
         before: Interrupted,
         taken: Taken,
+        beside: BesideBooks,
     ) -> None:
         self._scope = scope
         self._job = job
@@ -69,6 +73,8 @@ class Recovery:
         self._prepared = prepared
         self._before = before
         self._taken = taken
+        self._beside = beside
+        self._beside_e_per_a2: dict[tuple[int, int], float | None] = {}
 
     def images(self) -> frozenset[int]:
         """Note what was taken and not noted; the places in the plan of all that need not be taken any more."""
@@ -106,6 +112,7 @@ class Recovery:
             return
         if not is_noted:
             dose = self._taken.sections[target][section].dose_e_per_a2
+            self._count_beside(exposure, section, dose)
             self._books.book(exposure, section, self._books.dose_e_per_a2(target) + dose)
             text = f"Target {target} at {exposure.tilt_deg:g}°: its image was saved and not noted, it is taken up"
             self._books.step("adopted", text, target=target, tilt_deg=exposure.tilt_deg, section=section)
@@ -115,6 +122,12 @@ class Recovery:
             self._learn(target, section, exposure)
         else:  # the model knows it already: only the run file does not
             self._note_what_was_seen(target, section, exposure, seen)
+
+    def _count_beside(self, exposure: Exposure, section: int, dose_e_per_a2: float) -> None:
+        """Note what an image's neighbours had brought to it, and count what it has brought to them."""
+        target = exposure.target
+        self._beside_e_per_a2[target, section] = self._beside.before(target)
+        self._beside.recorded(target, exposure.tilt_deg, dose_e_per_a2, self._area_of(target))
 
     def _learn(self, target: int, section: int, exposure: Exposure) -> None:
         """Align a saved image as it would have been after its exposure, and tell the model."""
@@ -177,7 +190,10 @@ class Recovery:
             if image.text(SPECIMEN_SHIFT) is not None:
                 return
             place_um = seen.applied_um.plus(seen.residual_um or ORIGIN)
-            said = annotation.Seen(section, place_um, known.z0_um, seen.residual_um)
+            beside_e_per_a2 = self._beside_e_per_a2.get((target, section))
+            said = annotation.Seen(
+                section, place_um, known.z0_um, seen.residual_um, beside_e_per_a2=beside_e_per_a2
+            )
             for key, value in annotation.Annotations(self._job).of(target, said).items():
                 image = image.with_value(key, value)
             write_mdoc(path, mdoc.with_image(section, image), self._scope.wait)
@@ -205,8 +221,19 @@ class Recovery:
             image = None
         if image is not None and mark.present is not None and image.identity == mark.present:
             return None  # the image before it is still the latest: the exposure was not made
-        is_it = image is not None and abs(image.tilt_deg - mark.tilt_deg) <= SAME_TILT_DEG
+        # An image that somebody has taken since, to look around, is another one though at the same tilt.
+        is_it = (
+            image is not None
+            and abs(image.tilt_deg - mark.tilt_deg) <= SAME_TILT_DEG
+            and image.area in (None, self._area_of(mark.target))
+        )
         return Unsaved(planned[0], mark, is_it and mark.present is not None)
+
+    def _area_of(self, target: int) -> Area:
+        """Low-dose area that images of a target are taken in."""
+        if target == self._job.targets.tracking.number and self._job.settings.trackUseTrial:
+            return Area.TRIAL
+        return AREAS[self._job.targets.numbered(target).area]
 
     def _is_missing(self, mark: Mark, exposure: Exposure) -> bool:
         """Whether what was marked is in no stack."""
@@ -271,6 +298,7 @@ class Recovery:
             text = f"Tile {tile.name} of target {target} was exposed and not saved, it is saved now"
             self._books.step("rescued", text, target=target, tilt_deg=exposure.tilt_deg, tile=tile.name)
             return
+        self._count_beside(exposure, section, dose)
         self._books.book(exposure, section, self._books.dose_e_per_a2(target) + dose)
         text = (
             f"Target {target} at {exposure.tilt_deg:g}°: its image was exposed and not saved, it is saved now"

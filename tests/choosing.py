@@ -13,7 +13,9 @@ from mock_serialem.answers import Drag, Operator, Rule
 from mock_serialem.module import make_module
 from mock_serialem.session import Session
 from mock_serialem.sim.landmarks import holes_within, surface_point
-from mock_serialem.sim.world import make_world
+from mock_serialem.sim.profiles import IDEAL, KRIOS_SCOPE
+from mock_serialem.sim.truth import TruthLog
+from mock_serialem.sim.world import World, WorldConfig, make_world
 from pacetomo.acquire import acquire_area
 from pacetomo.frames import XY
 from pacetomo.scope.protocol import Area
@@ -30,7 +32,11 @@ class Choosing:
 
     def __init__(self, folder, sample="holey", stage="krios", seed=3, fidelity="rendered"):
         self.folder = folder
-        self.world = make_world(sample, stage, seed=seed, fidelity=fidelity, truth=folder / "truth.jsonl")
+        truth = folder / "truth.jsonl"
+        if isinstance(sample, str):
+            self.world = make_world(sample, stage, seed=seed, fidelity=fidelity, truth=truth)
+        else:
+            self.world = World(WorldConfig(sample, IDEAL, KRIOS_SCOPE, seed, fidelity), TruthLog(truth))
         self.session = Session(self.world, folder, operator=Operator())
         self.session.navigator.open_empty()
         self.desk = SerialEMDesk(make_module(self.session))
@@ -38,6 +44,7 @@ class Choosing:
         self.desk.begin(20)
         self.desk.find_eucentric_height()
         self.desk.autofocus(-5.0)
+        self.stage_um = XY(*self.desk.stage_um()[:2])
         self.desk.take(Area.VIEW)
         self.pose = alignment.shot_of(self.session.buffers.get("A"), "A").pose
         self.desk.end()

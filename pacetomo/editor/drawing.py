@@ -84,6 +84,19 @@ def on_sample(document: Document, tilt_deg: float) -> Matrix2:
     return as_picked.times(at_tilt.inverse())
 
 
+def stretch(document: Document, tilt_deg: float) -> float:
+    """How many times as far across the tilt axis as along it a footprint reaches in the plot, at a tilt of either sign.
+
+    For a level sample that was picked untilted it is 1/cos; an inclined one is stretched more to one side.
+
+    Raises
+    ------
+    PlanError
+        When the sample is seen edge-on at one of the two tilts.
+    """
+    return max(on_sample(document, sign * tilt_deg).ypy for sign in (1.0, -1.0))
+
+
 def steepest_deg(document: Document) -> float:
     """Largest tilt for a slider: that of the plan, within what the sample's inclination allows."""
     wanted = max(abs(document.settings.minTilt), abs(document.settings.maxTilt))

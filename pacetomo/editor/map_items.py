@@ -68,10 +68,17 @@ def item_of(choice: MapChoice) -> MapItem:
     items = navigator.items
     if choice.place >= len(items) or items[choice.place].label != choice.label:
         raise EditError(f"{choice.navigator.name} has changed: choose the map once more")
-    return _item(navigator, choice.navigator.parent, items[choice.place])
+    return map_item(navigator, choice.navigator.parent, items[choice.place])
 
 
-def _item(navigator: NavFile, folder: Path, item: NavItem) -> MapItem:
+def map_item(navigator: NavFile, folder: Path, item: NavItem) -> MapItem:
+    """What a Navigator table says of a map, the image of which is looked for in a folder too.
+
+    Raises
+    ------
+    PaceError
+        When the image is not there, or the item does not say where it lies.
+    """
     data = item.map_data
     return MapItem(
         item.label,

@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Optional
+from typing import BinaryIO
 
 import numpy as np
 
@@ -28,48 +28,18 @@ from pacetomo.files.exchange import (
     write_part,
 )
 from pacetomo.files.extended_header import find_records, selected
-from pacetomo.files.mdoc import Mdoc, MdocSection, format_mdoc
+from pacetomo.files.mdoc import Mdoc, format_mdoc
 from pacetomo.files.sorting import Done, copy_sections, read_metadata, refuse_montage
-from pacetomo.files.stack import StackHeader, StackLayout, pixel_type, read_header, read_layout
+from pacetomo.files.stack import StackLayout, pixel_type, read_layout
 from pacetomo.files.view_lists import format_views, parse_views
-from pacetomo.metadata_keys import ORDER, RESIDUAL
+from pacetomo.files.view_rules import LeftOut, Rules, choose_views
+from pacetomo.metadata_keys import ORDER
 
 ALL_VIEWS = "all_views"
 """Subfolder for stacks as they were before views were left out, with their metadata and the records."""
 
-BLANK_SHARE = 0.1
-"""Contrast (standard deviation), as a share of the series' median, below which a view is blank."""
-
 _MARK = "pacetomo: views "
 _TITLE = re.compile(r"pacetomo: views ([\d,-]+) of (\d+) left out")
-_STRIP_PX = 1 << 20
-
-
-class Rules(NamedTuple):
-    """What to leave out.
-
-    `views` are numbers from 1, as 3dmod counts; `dark` is a share of the median counts per second, `residual_nm` the
-    largest distance at which a target may have been found from its aim. None of either asks nothing.
-    """
-
-    views: frozenset[int] = frozenset()
-    dark: Optional[float] = None  # noqa: UP045 - evaluated at run time on Python 3.9
-    blank: bool = False
-    residual_nm: Optional[float] = None  # noqa: UP045
-
-
-class LeftOut(NamedTuple):
-    """A view and why it is left out; `section` from 0."""
-
-    section: int
-    reason: str
-
-
-class _Light(NamedTuple):
-    """Mean and standard deviation of an image."""
-
-    mean: float
-    deviation: float
 
 
 def left_out_of(mdoc: Mdoc) -> int:
@@ -122,7 +92,7 @@ def exclude_views(
             f"{stack}: the stack has {layout.sections} sections and its metadata {len(mdoc.images)}; "
             "which belongs to which cannot be told"
         )
-    left_out, warnings = _choose(stack, layout, mdoc, rules, wait)
+    left_out, warnings = choose_views(stack, layout, mdoc, rules, wait)
     if not left_out:
         return Done(False, "no view to be left out", tuple(warnings))
     gone = {one.section for one in left_out}
@@ -195,83 +165,6 @@ def restore_views(stack: Path, progress: Progress | None = None, wait: Wait | No
         except OSError as err:
             return Done(True, f"{layout.sections} views again", (f"{path} is still there ({err.strerror})",))
     return Done(True, f"{layout.sections} views again")
-
-
-# which
-
-
-def _choose(
-    stack: Path, layout: StackLayout, mdoc: Mdoc | None, rules: Rules, wait: Wait | None
-) -> tuple[list[LeftOut], list[str]]:
-    """Views to be left out in order, and what to know about the choice."""
-    beyond = sorted(view for view in rules.views if view > layout.sections)
-    if beyond:
-        raise StackError(f"{stack}: there is no view {beyond[0]}, the stack has {layout.sections}")
-    reasons: dict[int, list[str]] = {view - 1: ["by its number"] for view in rules.views}
-    warnings: list[str] = []
-    if rules.dark is not None or rules.blank:
-        header = read_header(stack, wait)
-        lights = [_light(stack, header, section) for section in range(layout.sections)]
-        for section, reason in _without_light(lights, mdoc, rules):
-            reasons.setdefault(section, []).append(reason)
-    if rules.residual_nm is not None:
-        images = () if mdoc is None else mdoc.images
-        residuals = [_residual_nm(image) for image in images]
-        if not any(residual is not None for residual in residuals):
-            warnings.append(f"there is no {RESIDUAL} in its metadata: no view is left out for it")
-        for section, residual in enumerate(residuals):
-            if residual is not None and residual > rules.residual_nm:
-                reasons.setdefault(section, []).append(f"residual {residual:.0f} nm")
-    return [LeftOut(section, ", ".join(why)) for section, why in sorted(reasons.items())], warnings
-
-
-def _without_light(lights: Sequence[_Light], mdoc: Mdoc | None, rules: Rules) -> list[tuple[int, str]]:
-    """Sections that are dark or blank, and why."""
-    seconds = [1.0] * len(lights)
-    if mdoc is not None:
-        exposures = [image.get_float("ExposureTime") for image in mdoc.images]
-        if all(exposure is not None and exposure > 0 for exposure in exposures):
-            seconds = [float(exposure or 1.0) for exposure in exposures]
-    per_s = [light.mean / exposure_s for light, exposure_s in zip(lights, seconds)]
-    usual, contrast = float(np.median(per_s)), float(np.median([light.deviation for light in lights]))
-    found = []
-    for section, light in enumerate(lights):
-        if rules.dark is not None and per_s[section] < rules.dark * usual:
-            found.append((section, f"dark, {per_s[section] / usual:.0%} of the median counts"))
-        if rules.blank and (light.deviation == 0 or light.deviation < BLANK_SHARE * contrast):
-            found.append((section, f"blank, standard deviation {light.deviation:.3g} of {contrast:.3g}"))
-    return found
-
-
-def _light(stack: Path, header: StackHeader, section: int) -> _Light:
-    """Mean and standard deviation of a section, read strip by strip; values that are no numbers are left out."""
-    count, total, squares = 0, 0.0, 0.0
-    pixels, size = header.columns * header.rows, np.dtype(header.dtype).itemsize
-    first: float | None = None
-    with stack.open("rb") as stream:
-        stream.seek(header.data_start + section * header.section_bytes)
-        for start in range(0, pixels, _STRIP_PX):
-            data = np.frombuffer(stream.read(min(_STRIP_PX, pixels - start) * size), header.dtype)
-            strip = data.astype(np.float64)
-            strip = strip[np.isfinite(strip)]
-            if not strip.size:
-                continue
-            first = float(strip[0]) if first is None else first
-            strip -= first  # so that the sum of squares keeps its digits
-            count, total, squares = (
-                count + strip.size,
-                total + float(strip.sum()),
-                squares + float(strip @ strip),
-            )
-    if first is None:
-        return _Light(0.0, 0.0)
-    mean = total / count
-    return _Light(first + mean, math.sqrt(max(0.0, squares / count - mean * mean)))
-
-
-def _residual_nm(image: MdocSection) -> float | None:
-    residual_um = image.get_floats(RESIDUAL)
-    return None if residual_um is None else 1000 * math.hypot(*residual_um)
 
 
 # what is written

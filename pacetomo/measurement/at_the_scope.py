@@ -60,7 +60,12 @@ def _end(scope: Microscope, home_um: tuple[float, float, float]) -> ScopeError |
 
 
 def keep(
-    scope: Microscope, folder: Path, name: str, table: str, draw: Callable[[], Figure] | None
+    scope: Microscope,
+    folder: Path,
+    name: str,
+    table: str,
+    draw: Callable[[], Figure] | None,
+    show: bool = True,
 ) -> tuple[Path, Path | None]:
     """Save a measurement's numbers and its figure, show the figure where there is a display, and say where they are.
 
@@ -76,6 +81,8 @@ def keep(
         What goes into the text file.
     draw : callable or None
         Makes the figure; None for no figure.
+    show : bool
+        Whether to show it where there is a display.
 
     Returns
     -------
@@ -91,7 +98,8 @@ def keep(
     picture = folder / f"{stem}.png"
     write_bytes_atomically(picture, png(draw), scope.wait)
     scope.tell(f"The measurements are in {text.name}, the figure is {picture.name}")
-    show_figure(picture)
+    if show:
+        show_figure(picture)
     return text, picture
 
 

@@ -6,7 +6,7 @@ Autofocus at three or more points; the focus found falls by as much as the sampl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,7 +94,7 @@ def measure_geometry(
     way = chosen_way(desk, found, settings.points)
     with put_back(desk, settings.imageShiftLimit):
         spots = go_there(desk, found, way)
-        measured = _measure(desk, spots, settings.delayIS)
+        measured = measure_at(desk, spots, settings.delayIS)
     geometry = fit_geometry(measured.points, measured.tilt_deg)
     if isinstance(geometry, Missing):
         _tell_heights(desk, measured)
@@ -107,13 +107,20 @@ def measure_geometry(
     return GeometryResult(geometry, measured, written)
 
 
-def _measure(desk: Desk, spots: Sequence[Spot], pause_s: float) -> Measured:
-    """Autofocus at each point in turn; those where it fails are left out by name."""
+def measure_at(
+    desk: Desk, spots: Sequence[Spot], pause_s: float, tell: Callable[[int, int], None] | None = None
+) -> Measured:
+    """Autofocus at each point in turn; those where it fails are left out by name.
+
+    `tell` is told how many of how many points are measured.
+    """
     focus_place_um, tilt_deg = desk.focus_place_um(), desk.tilt_deg()
     desk.tell(f"Measuring the geometry of the sample at {len(spots)} points, stage tilt {tilt_deg:.1f}°")
     names, points, failed = [], [], []
     focus_um = desk.focus_um()
-    for spot in spots:
+    for done, spot in enumerate(spots):
+        if tell is not None:
+            tell(done, len(spots))
         desk.show_progress(f"Geometry: {spot.name}")
         focus = focus_at(desk, spot.shift_um, focus_um, focus_place_um, pause_s)
         if isinstance(focus, Missing):

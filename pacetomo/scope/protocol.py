@@ -76,10 +76,11 @@ class Shot(NamedTuple):
 
 
 class PresentImage(NamedTuple):
-    """What tells one image from another: a text that no other image has, and its stage tilt."""
+    """What tells one image from another: a text that no other image has, its stage tilt, and its kind if known."""
 
     identity: str
     tilt_deg: float
+    area: Optional[Area] = None  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 @dataclass(frozen=True)

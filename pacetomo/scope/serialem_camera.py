@@ -31,6 +31,9 @@ _METADATA = "paceImage"
 _IDENTITY = ("DateTime", "TiltAngle", "ImageShift", "ExposureTime", "StagePosition")
 """Metadata that no two images have in common: there is more than a second between two of them."""
 
+_AREAS = {"1": Area.VIEW, "3": Area.TRIAL, "4": Area.RECORD, "5": Area.PREVIEW, "6": Area.SEARCH}
+"""Kinds of images by SerialEM's number of their camera set in low dose."""
+
 
 Result = TypeVar("Result")
 
@@ -331,7 +334,8 @@ class SerialEMCamera(SerialEMImaging):
         pairs = [line.partition("=") for line in lines]
         entries = {key.strip(): value.strip() for key, _, value in pairs}
         identity = "; ".join(entries.get(key, "") for key in _IDENTITY)
-        return PresentImage(identity, float(entries.get("TiltAngle", "nan")))
+        area = _AREAS.get(entries.get("LowDoseConSet", ""))
+        return PresentImage(identity, float(entries.get("TiltAngle", "nan")), area)
 
     def load_section(self, path: Path, section: int) -> None:
         self._do(

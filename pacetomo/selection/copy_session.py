@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import TargetFileError
-from pacetomo.files.target_file import read_targets, write_targets
+from pacetomo.files.target_file import write_targets
 from pacetomo.frames import ORIGIN
 from pacetomo.scope.desk import POINT, Desk, Place
 from pacetomo.scope.protocol import Level
 from pacetomo.selection.copying import copied, copy_files, free_number
+from pacetomo.targets import TargetSet
 
 
-def copy_to_acquire(desk: Desk, original: AreaFiles) -> tuple[Path, ...]:
-    """Copy an area to every point that is set to Acquire and has no target file of its own.
+def copy_to_acquire(
+    desk: Desk, original: AreaFiles, targets: TargetSet, tell: Callable[[int, int], None] | None = None
+) -> tuple[Path, ...]:
+    """Copy targets of an area to every point that is set to Acquire and has no target file of its own.
 
     Each copy has a target file, and each of its targets a point in the Navigator; the point that was set to Acquire is
     that of its tracking target.
+
+    Parameters
+    ----------
+    desk : Desk
+    original : AreaFiles
+        Names of the area that is copied.
+    targets : TargetSet
+        Its targets.
+    tell : callable, optional
+        Told how many of how many copies are made.
 
     Returns
     -------
@@ -30,7 +43,6 @@ def copy_to_acquire(desk: Desk, original: AreaFiles) -> tuple[Path, ...]:
     TargetFileError
         When there is no such point, or the original cannot be copied.
     """
-    targets = read_targets(original.target_file, desk.wait)
     points = free_points(desk)
     if not points:
         raise TargetFileError(
@@ -53,6 +65,8 @@ def copy_to_acquire(desk: Desk, original: AreaFiles) -> tuple[Path, ...]:
             desk.set_label(place, f"p{number:02d}_{target.number:03d}")
         written.append(copy.target_file)
         number += 1
+        if tell is not None:
+            tell(len(written), len(points))
     desk.save_navigator()
     desk.tell(
         f"{original.target_file.name} is copied to {len(written)} points: {_names(written)}", Level.GOOD

@@ -11,7 +11,7 @@ from pacetomo.frames import XY
 from pacetomo.scope.desk import POLYGON, Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import SelectionSettings
-from pacetomo.selection.avoiding import kept_places
+from pacetomo.selection.avoiding_on_map import kept_places
 from pacetomo.selection.bench import Bench, Chosen
 from pacetomo.selection.draft import Draft
 from pacetomo.selection.dragging import Dragging
@@ -58,7 +58,7 @@ def plan_filling(desk: Desk, bench: Bench, wanted: SelectionSettings) -> Filling
     def on_stage(place: XY) -> XY:
         return middle.plus(to_stage.apply(place))
 
-    places = _without_what_to_avoid(desk, navigator, item, places, on_stage, wanted)
+    places = _without_what_to_avoid(desk, navigator, item, places, on_stage, beam_um, wanted.avoid)
     groups = split_places(places, bench.limit_um)
     return Filling(tuple(tuple(on_stage(places[n]) for n in group.members) for group in groups))
 
@@ -69,19 +69,19 @@ def _without_what_to_avoid(
     item: NavItem,
     places: tuple[XY, ...],
     on_stage: Callable[[XY], XY],
-    wanted: SelectionSettings,
+    beam_um: float,
+    avoid: str,
 ) -> tuple[XY, ...]:
-    if wanted.avoid == "nothing":
+    if avoid == "nothing":
         return places
-    kept = kept_places(navigator, desk.folder(), item, [on_stage(place) for place in places], wanted.avoid)
+    stage = [on_stage(place) for place in places]
+    kept = kept_places(navigator, desk.folder(), item, stage, beam_um, avoid)
     left_out = len(places) - len(kept)
-    desk.tell(
-        f"{left_out} of {len(places)} targets are left out by the brightness of the map ({wanted.avoid})"
-    )
+    desk.tell(f"{left_out} of {len(places)} targets are left out by the brightness of the map ({avoid})")
     if not kept:
         raise TargetFileError(
-            f"no target is left of {len(places)} when what is {wanted.avoid} in the map is avoided: choose another "
-            "avoid, or another polygon"
+            f"no target is left of {len(places)} when what is {avoid} in the map is avoided: choose another avoid, or "
+            "another polygon"
         )
     return tuple(places[n] for n in kept)
 

@@ -70,7 +70,7 @@ def select_targets(desk: Desk, wanted: SelectionSettings) -> tuple[Path, ...]:
         )
         is False
     ):
-        edit_targets(existing)
+        edit_targets(desk, existing)
         return (existing,)
     files = _new_area(desk, wanted.outputName)
     with borrowed(desk, wanted.imageShiftLimit):
@@ -111,9 +111,9 @@ class _Selection:
             draft.finish()
             written.append(draft.files.target_file)
         if self._wanted.copyToAcquire:
-            written.extend(copy_to_acquire(self._desk, drafts[0].files))
+            written.extend(copy_to_acquire(self._desk, drafts[0].files, drafts[0].targets()))
         if self._wanted.edit:
-            edit_targets(written[0])
+            edit_targets(self._desk, written[0])
         return tuple(written)
 
     def _choose(self) -> list[Draft]:
@@ -218,8 +218,11 @@ def _trouble_with(folder: Path, name: str) -> str | None:
     return None
 
 
-def edit_targets(path: Path) -> None:
-    """Open the target editor."""
+def edit_targets(desk: Desk, path: Path) -> None:
+    """Open the target editor, with the microscope."""
+    # Acquisition must start without a display, and so must all that needs none.
     from pacetomo.editor import edit
+    from pacetomo.selection.editor_side import EditorSide
 
-    edit(path)
+    side = EditorSide(desk)
+    edit(path, side.known(), side)

@@ -107,7 +107,8 @@ def test_prior_and_neighbour_dose_are_what_the_beam_has_brought(run, number):
                 prior += here
         said = image.need_float(keys.PRIOR_DOSE), image.need_float(keys.NEIGHBOUR_DOSE)
         assert said[0] == pytest.approx(prior + EUCENTRICITY_IMAGES * VIEW_DOSE, rel=0.02, abs=0.35)
-        assert said[1] == pytest.approx(beside, rel=0.15, abs=0.5)
+        # The edge of the beam falls on the image: 10 nm of position are a tenth of its share.
+        assert said[1] == pytest.approx(beside, rel=0.25, abs=0.4)
         found.append(said[1])
     assert (found[-1] > 1.0) == (number in (1, 2))
     assert [image.need_float(keys.ORDER) for image in mdoc.images] == list(range(1, len(own) + 1))

@@ -13,8 +13,9 @@ from stacks import stack_bytes
 
 from pacetomo.cli import main
 from pacetomo.errors import PaceError
-from pacetomo.files.excluding import Rules, exclude_views
+from pacetomo.files.excluding import exclude_views
 from pacetomo.files.mdoc import format_mdoc, read_mdoc
+from pacetomo.files.view_rules import Rules
 from pacetomo.finishing import finish_run
 from pacetomo.output_check import check_output
 from pacetomo.rehearse import Rehearsal, rehearse
@@ -30,7 +31,7 @@ def edit(folder, change, name=FIRST):
     """Change the images of a series; `change` gets them all and returns the new ones."""
     path = folder / f"{name}.mdoc"
     mdoc = read_mdoc(path)
-    path.write_text(format_mdoc(mdoc.with_images(change(list(mdoc.images)))), newline="")
+    path.write_bytes(format_mdoc(mdoc.with_images(change(list(mdoc.images)))).encode())
 
 
 def with_values(key, values):
@@ -362,7 +363,7 @@ def test_rehearsals_leave_nothing_to_object_to(tmp_path):
     path = tmp_path / "r" / "lamella_ts_001.mrc.mdoc"
     mdoc = read_mdoc(path)
     image = mdoc.images[0].with_value("PriorRecordDose", 500.0)
-    path.write_text(format_mdoc(mdoc.with_image(0, image)), newline="")
+    path.write_bytes(format_mdoc(mdoc.with_image(0, image)).encode())
     assert "PriorRecordDose" in verdicts(tmp_path / "r")["lamella_ts_001.mrc"].wrong[0]
 
 

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from pacetomo.errors import PaceError
-from pacetomo.script_tables import MontageTargetSettings, SelectionSettings
+from pacetomo.script_tables import GeometrySettings, MontageTargetSettings, OffsetSettings, SelectionSettings
 from pacetomo.scripts import script_names, script_path
 from pacetomo.settings_table import SETTING_ROWS, rows_of
 
@@ -12,6 +12,8 @@ TABLES = {
     "acquire": SETTING_ROWS,
     "selectTargets": rows_of(SelectionSettings),
     "targetsFromMontage": rows_of(MontageTargetSettings),
+    "measureGeometry": rows_of(GeometrySettings),
+    "measureOffset": rows_of(OffsetSettings),
 }
 
 
@@ -24,7 +26,9 @@ def test_the_settings_block_names_every_setting_with_its_default(script):
     rows = TABLES[script]
     assert set(named) == set(rows)
     for name, row in rows.items():
-        assert ast.literal_eval(named[name]) == row.default, name
+        value = ast.literal_eval(named[name])
+        given = (value,) if isinstance(row.default, tuple) and not isinstance(value, tuple) else value
+        assert given == row.default, name
 
 
 @pytest.mark.parametrize("name", script_names())
@@ -32,6 +36,10 @@ def test_scripts_are_what_serialem_takes(name):
     """Plain ASCII without backslashes, the interpreter line first, directives without a blank."""
     text = script_path(name).read_text(encoding="ascii")
     assert text.startswith("#!Python\n#ScriptName ") and "\\" not in text and "print(" not in text
+
+
+def test_every_script_has_a_table_of_settings():
+    assert set(TABLES) == set(script_names())
 
 
 def test_other_names_are_refused():

@@ -9,6 +9,7 @@ import pytest
 import pacetomo.sighting as sighting
 from mock_serialem.sim.profiles import CRYOARM_SCOPE, IDEAL, KRIOS, KRIOS_SCOPE
 from mock_serialem.sim.sample import LamellaSpec
+from pacetomo.files.mdoc import read_mdoc
 from pacetomo.frames import XY
 from pacetomo.recent import RecentImages
 from pacetomo.scope.protocol import Missing
@@ -74,13 +75,19 @@ class Aligned:
                 apart.append(np.subtract(event["residual_nm"], true_nm))
         return np.array(apart)
 
+    def sigmas_um(self):
+        """Uncertainties of residuals in the metadata of all targets."""
+        images = [image for path in self.folder.glob("*_ts_???.mrc.mdoc") for image in read_mdoc(path).images]
+        found = [image.get_floats("TargetResidualSigma") for image in images]
+        return [sigma for sigma in found if sigma is not None]
+
 
 @pytest.mark.parametrize("microscope", [ARCTIC, MIRRORED], ids=["krios", "mirrored"])
 def test_targets_are_found_in_images_where_they_are(monkeypatch, tmp_path, microscope):
     run = Aligned(monkeypatch, tmp_path, microscope)
     errors_nm = run.errors_nm()
     assert len(errors_nm) == 12 and np.abs(errors_nm[:, 0]).max() < 4 and np.abs(errors_nm[:, 1]).max() < 20
-    assert run.by_serialem == []
+    assert run.by_serialem == [] and len(run.sigmas_um()) == 12
     assert not run.events("warning") or all("align" not in event["text"] for event in run.events("warning"))
 
 
@@ -116,7 +123,7 @@ def test_where_no_peak_stands_out_serialem_aligns_to_the_latest_image(monkeypatc
 
 def test_without_alignImages_serialem_aligns_everything(monkeypatch, tmp_path):  # noqa: N802 - a setting's name
     run = Aligned(monkeypatch, tmp_path, alignImages=0)
-    assert len(run.by_serialem) == 12 and run.compared == []
+    assert len(run.by_serialem) == 12 and run.compared == [] and run.sigmas_um() == []
 
 
 def test_patches_without_structure_are_left_to_serialem(monkeypatch, tmp_path):

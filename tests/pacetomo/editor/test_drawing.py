@@ -56,6 +56,19 @@ def test_an_inclined_sample_stretches_a_beam_more_to_one_side(tilt_deg, height):
     assert extent(drawing.footprint(inclined, 1, tilt_deg)) == pytest.approx((2.0, wanted))
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (LEVEL, 2.0),
+        ("_set tiltTargets = 60\n" + LEVEL, 1.0),
+        ("_set pretilt = 10\n" + LEVEL, math.cos(math.radians(10)) / math.cos(math.radians(70))),
+        ("_set pretilt = -10\n" + LEVEL, math.cos(math.radians(10)) / math.cos(math.radians(70))),
+    ],
+)
+def test_how_far_footprints_are_stretched_at_a_tilt_of_either_sign(text, wanted):
+    assert drawing.stretch(area(text), 60.0) == pytest.approx(wanted)
+
+
 def test_targets_picked_on_a_tilted_stage_are_drawn_as_they_were_picked():
     picked = area("_set tiltTargets = 60\n" + LEVEL)
     assert extent(drawing.footprint(picked, 1, 60.0)) == pytest.approx((2.0, 2.0))

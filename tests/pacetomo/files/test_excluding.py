@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from stacks import stack_bytes, write_series
 
 from pacetomo.errors import PaceError, StackError
-from pacetomo.files.excluding import ALL_VIEWS, Rules, exclude_views, left_out_of, restore_views
+from pacetomo.files.excluding import ALL_VIEWS, exclude_views, left_out_of, restore_views
 from pacetomo.files.mdoc import read_mdoc, write_mdoc
 from pacetomo.files.sorting import sort_series
 from pacetomo.files.stack import read_header, read_section
 from pacetomo.files.view_lists import format_views, parse_views
+from pacetomo.files.view_rules import Rules
 
 TILTS = [0.0, 3.0, -3.0, -6.0, 6.0, 9.0]
 

@@ -131,6 +131,20 @@ def test_real_files_come_back_byte_by_byte(samples):
             assert -80 < image.tilt_deg < 80
 
 
+def test_real_files_that_are_completed_keep_every_line(samples):
+    """A key added to each image and taken away again leaves the file as it was, but for a line end at its very end."""
+    for path in sorted((samples / "mdoc").iterdir()):
+        old = read_mdoc(path)
+        new = old
+        for number in range(len(old.images)):
+            new = new.with_image(number, new.images[number].with_value("PriorNeighbourDose", 1.5))
+        assert all(image.get_float("PriorNeighbourDose") == 1.5 for image in new.images)
+        back = new
+        for number in range(len(old.images)):
+            back = back.with_image(number, back.images[number].without("PriorNeighbourDose"))
+        assert format_mdoc(back).rstrip() == format_mdoc(old).rstrip(), path.name
+
+
 def test_real_specimen_shifts_keep_all_their_digits(samples):
     mdoc = read_mdoc(samples / "mdoc" / "aretomo3_L1_ts_001.mrc.mdoc")
     assert len(mdoc.images) == 41

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
-
 import pytest
 from measuring_stage import AtAnArea, Measuring, make_world
 
@@ -12,29 +9,13 @@ from mock_serialem.answers import Operator, Rule
 from mock_serialem.script_window import ScriptWindow
 from mock_serialem.sim.sample import LamellaSpec
 from pacetomo.files.target_file import read_targets
-from pacetomo.script_tables import GeometrySettings, OffsetSettings
 from pacetomo.scripts import script_path
-from pacetomo.settings_table import rows_of
 
 
 @pytest.fixture(autouse=True)
 def no_display(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-
-
-@pytest.mark.parametrize(
-    ("name", "table"), [("measureGeometry", GeometrySettings), ("measureOffset", OffsetSettings)]
-)
-def test_the_settings_block_names_every_setting_with_its_default(name, table):
-    text = script_path(name).read_text(encoding="utf-8")
-    named = dict(re.findall(r"(\w+)=(\([^)]*\)|[^,\s]+)", text))
-    named.pop("settings_file")
-    rows = rows_of(table)
-    assert set(named) == set(rows)
-    for setting, row in rows.items():
-        default = row.default[0] if isinstance(row.default, tuple) else row.default
-        assert ast.literal_eval(named[setting]) == default, setting
 
 
 def changed(folder, name, **settings):

@@ -10,10 +10,11 @@ from choosing import Choosing
 
 from mock_serialem.answers import Rule
 from pacetomo.desk_script import CancelledError
-from pacetomo.errors import PlanError, TargetFileError
+from pacetomo.errors import PaceError, PlanError, TargetFileError
 from pacetomo.files.navigator import read_navigator
 from pacetomo.files.target_file import read_targets
 from pacetomo.frames import XY
+from pacetomo.scope.protocol import Area
 
 
 def draw(here, corners_um):
@@ -100,3 +101,56 @@ def test_a_filling_that_is_declined_exposes_nothing(tmp_path):
         here.choose([Rule("YesNoBox", "The polygon holds", (False,))], targetPolygon=True, beamDiameter=1.5)
     assert here.exposures() == []
     assert not list(tmp_path.glob("lam*"))
+
+
+def on_a_map(here, corners_um):
+    """A selected polygon on a View map of where the stage is."""
+    desk = here.desk
+    desk.begin(20)
+    desk.take(Area.VIEW)
+    desk.open_series(here.folder / "map.mrc")
+    desk.save_section()
+    place = desk.add_map("map.mrc")
+    desk.close_series()
+    desk.end()
+    draw(here, corners_um)
+    items = here.session.navigator.items
+    items[-1].set("DrawnID", str(items[place - 1].map_id))
+    here.begun = len(here.truth())
+
+
+def test_targets_keep_off_the_holes_of_a_film_where_what_is_bright_is_avoided(tmp_path):
+    here = Choosing(tmp_path, sample="holey", stage="ideal", seed=3)
+    on_a_map(here, [(-5.0, -4.0), (5.0, -4.0), (5.0, 4.0), (-5.0, 4.0)])
+    (file,) = here.choose(
+        [], targetPolygon=True, beamDiameter=0.8, maxTilt=20, avoid="bright", drawBeam=False
+    )
+    (line,) = [line for line in here.session.log.lines if "left out by the brightness" in line]
+    left_out, of = (int(word) for word in line.split() if word.isdecimal())
+    targets = read_targets(file).targets
+    assert len(targets) == of - left_out
+    radius_um = here.world.config.sample.hole_radius_um
+    # Of all places a share about as large as that of the holes, widened by the beam, is left out.
+    share = math.pi * radius_um**2 / 9.0
+    assert 0.5 * share < left_out / of < 2.5 * share
+    to_specimen = here.desk.calibration().stage_to_specimen
+    holes = np.array([here.seen_um(hole) for hole in here.holes(40)])
+    seen = np.array([to_specimen.apply(target.stage_um.minus(here.stage_um)) for target in targets])
+    assert np.hypot(*(holes[:, None] - seen).transpose(2, 0, 1)).min() > 0.6 * radius_um
+
+
+def test_without_a_map_nothing_can_be_avoided(tmp_path):
+    here = Choosing(tmp_path, sample="holey", fidelity="kinematic")
+    draw(here, RECTANGLE)
+    with pytest.raises(PlanError, match="was drawn on no map"):
+        here.choose([], targetPolygon=True, beamDiameter=1.0, avoid="dark")
+    assert here.exposures() == []
+
+
+def test_a_map_whose_file_is_gone_is_said_by_name(tmp_path):
+    here = Choosing(tmp_path, sample="holey", fidelity="kinematic")
+    on_a_map(here, RECTANGLE)
+    (tmp_path / "map.mrc").unlink()
+    with pytest.raises(PaceError, match=r"map\.mrc"):
+        here.choose([], targetPolygon=True, beamDiameter=1.0, avoid="dark")
+    assert here.exposures() == []
