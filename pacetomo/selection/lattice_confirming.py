@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 LEAST_HOLES = 4
 
 _FEW = 9
-"""With fewer holes the lattice has to be square, rectangular or hexagonal, and they have to lie well on it."""
+"""With fewer holes they have to lie well on the lattice, and better still on one that is seen tilted."""
 
 _LEAST_ON_LATTICE = 0.5
 _PLAIN = 0.7
@@ -33,7 +33,9 @@ _SMOOTHED = 0.02
 """Width in spacings of a Gaussian against noise, before holes are compared."""
 
 _LEAST_CONFIDENCE = 0.22
-_SCATTER, _SCATTER_OF_FEW = 0.1, 0.05
+_SURE = 0.4
+_SCATTER, _SCATTER_OF_FEW, _SCATTER_OF_OBLIQUE = 0.1, 0.05, 0.025
+"""Root mean square distance of holes from the lattice, in spacings, at most."""
 
 
 class Candidate(NamedTuple):
@@ -151,7 +153,8 @@ def _doubt(found: Confirmed, spacing: float) -> str | None:
     scatter = math.sqrt(float(np.nanmean(holes.off[good] ** 2))) / spacing
     if scatter > (_SCATTER_OF_FEW if count < _FEW else _SCATTER):
         return f"the {count} holes that are seen lie {scatter:.0%} of their distance off any lattice"
-    if count < _FEW and _kind(found.fit) is LatticeKind.OBLIQUE:
+    plain = scatter <= _SCATTER_OF_OBLIQUE and found.share >= _PLAIN and found.confidence >= _SURE
+    if count < _FEW and _kind(found.fit) is LatticeKind.OBLIQUE and not plain:
         return f"only {count} holes are seen, and they form neither squares, rectangles nor equal triangles"
     if found.share < _LEAST_ON_LATTICE:
         return f"only {found.share:.0%} of what looks like a hole lies on one lattice"
