@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pacetomo.figure_showing import show_figure
 from pacetomo.finding import STAGE_PRECISION_UM
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.number_text import format_float
@@ -91,6 +92,7 @@ class PatternWay:
             return None
         path = self._draft.files.folder / f"{self._draft.files.root}_lattice.png"
         save_lattice_figure(path, picture.pixels, found)
+        show_figure(path)
         a, b = found.vectors_um
         text = (
             f"A {found.kind.value} lattice, {len(found.seen)} holes seen ({path.name}): vecA {a.x:.3f}, {a.y:.3f}; "
