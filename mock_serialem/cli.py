@@ -18,6 +18,7 @@ from mock_serialem.faults import read_faults
 from mock_serialem.handlers import register_all
 from mock_serialem.protocol import DEFAULT_PORT
 from mock_serialem.restoring import began_with, go_on
+from mock_serialem.script_window import ScriptWindow
 from mock_serialem.server import LOOPBACK, Server, listen
 from mock_serialem.session import Session
 from mock_serialem.sim.profiles import PROFILES
@@ -34,6 +35,7 @@ _EPILOG = """examples:
   python -m mock_serialem --session-dir session
   python -m mock_serialem --sample holey --fidelity kinematic --operator answers.toml --faults faults.toml
   python -m mock_serialem --session-dir session --state session/microscope.state
+  python -m mock_serialem --session-dir session --operator answers.toml --run selectTargets.py
   python -m mock_serialem --commands
 
 Ctrl-C presses STOP for a script that is running; with none running, or once more, it ends the simulator.
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.commands:
             return _list_commands()
-        return _serve(options)
+        return _run_scripts(options) if options.run else _serve(options)
     except _RefusedError as err:
         print(f"mock_serialem: {err}", file=sys.stderr)
         return 1
@@ -104,6 +106,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--operator", type=Path, metavar="FILE", help="answers to questions, in TOML form")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="what is to go wrong, in TOML form")
     parser.add_argument(
+        "--run",
+        type=Path,
+        action="append",
+        metavar="SCRIPT",
+        help="do not serve: run this script as SerialEM's script window does, print the log, and end; several are run "
+        "one after the other, until one fails",
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--item", metavar="LABEL", help="with --run: Navigator item to select (default: the last one)"
+    )
+    where.add_argument(
+        "--at-items",
+        action="store_true",
+        help="with --run: at each item set to Acquire, as Acquire at Items does",
+    )
+    parser.add_argument(
         "--clock",
         choices=("simulated", "real"),
         default="simulated",
@@ -134,6 +153,38 @@ def _list_commands() -> int:
         same = f"  (same as {info.same_as})" if info.same_as else ""
         print(f"{'simulated' if simulated else 'not simulated':<14}{name}{same}")
     print(f"{counts[True]} of {len(TABLE)} commands are simulated, {counts[False]} are not.")
+    return 0
+
+
+# --- running scripts
+
+
+def _run_scripts(options: argparse.Namespace) -> int:
+    """Run scripts without a server; 1 when one of them fails."""
+    for script in options.run:
+        if not script.is_file():
+            raise _RefusedError(f"there is no script {script}")
+    session = _session(options)
+    try:
+        navigator = session.navigator
+        if not navigator.is_open:
+            navigator.open_empty()
+        if options.item is not None:
+            places = [place for place, item in enumerate(navigator.items) if item.label == options.item]
+            if not places:
+                raise _RefusedError(f"the Navigator has no item with label {options.item!r}")
+            navigator.current = places[0]
+        window = ScriptWindow(session)
+        for script in options.run:
+            results = window.acquire_at_items(script) if options.at_items else [window.run(script)]
+            for result in results:
+                for line in result.log:
+                    _say(line)
+                if not result.ok:
+                    raise _RefusedError(f"{script.name} failed: {result.error}")
+    finally:
+        session.close()
+        session.world.truth.close()
     return 0
 
 

@@ -28,6 +28,8 @@ _EPILOG = """examples:
   pacetomo sort lamella_ts_*.mrc                       sort series by tilt
   pacetomo bin 2 lamella_ts_*.mrc                      bin series
   pacetomo export --for relion5 lamella_ts_*.mrc       what another program imports
+  pacetomo exclude lamella_ts_003.mrc --views 3,7-9    leave views out
+  pacetomo check-output D:\\data\\session1               compare series with their metadata and runs
   pacetomo status D:\\data\\session1                     how the areas of a session stand
   pacetomo finish lamella_tgts_run01.txt               complete the sorting and binning of a run
 """

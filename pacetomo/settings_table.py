@@ -287,7 +287,7 @@ class Settings:
         "",
         None,
         None,
-        "write specimen shift, eucentric offset and residual into the metadata of each image",
+        "write position, residual, doses, order, target and settings of each image into its metadata",
     )
 
     # hardware

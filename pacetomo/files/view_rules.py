@@ -66,8 +66,14 @@ def choose_views(
     if rules.dark is not None or rules.blank:
         header = read_header(stack, wait)
         lights = [_light(stack, header, section) for section in range(layout.sections)]
-        for section, reason in _without_light(lights, mdoc, rules):
+        for section, reason in _without_contrast(lights) if rules.blank else ():
             reasons.setdefault(section, []).append(reason)
+        if rules.dark is not None:
+            dark = _dark(lights, mdoc, rules.dark)
+            if dark is None:
+                warnings.append("its counts are not above zero by the median: no view is left out as dark")
+            for section, reason in dark or ():
+                reasons.setdefault(section, []).append(reason)
     if rules.residual_nm is not None:
         images = () if mdoc is None else mdoc.images
         residuals = [_residual_nm(image) for image in images]
@@ -79,22 +85,29 @@ def choose_views(
     return [LeftOut(section, ", ".join(why)) for section, why in sorted(reasons.items())], warnings
 
 
-def _without_light(lights: Sequence[_Light], mdoc: Mdoc | None, rules: Rules) -> list[tuple[int, str]]:
-    """Sections that are dark or blank, and why."""
+def _dark(lights: Sequence[_Light], mdoc: Mdoc | None, share: float) -> list[tuple[int, str]] | None:
+    """Sections that are dark for their exposure, and how dark; None where most of them show nothing."""
     seconds = [1.0] * len(lights)
     if mdoc is not None:
         exposures = [image.get_float("ExposureTime") for image in mdoc.images]
         if all(exposure is not None and exposure > 0 for exposure in exposures):
             seconds = [float(exposure or 1.0) for exposure in exposures]
     per_s = [light.mean / exposure_s for light, exposure_s in zip(lights, seconds)]
-    usual, contrast = float(np.median(per_s)), float(np.median([light.deviation for light in lights]))
-    found = []
-    for section, light in enumerate(lights):
-        if rules.dark is not None and per_s[section] < rules.dark * usual:
-            found.append((section, f"dark, {per_s[section] / usual:.0%} of the median counts"))
-        if rules.blank and (light.deviation == 0 or light.deviation < BLANK_SHARE * contrast):
-            found.append((section, f"blank, standard deviation {light.deviation:.3g} of {contrast:.3g}"))
-    return found
+    usual = float(np.median(per_s))
+    if not usual > 0:
+        return None
+    shares = [value / usual for value in per_s]
+    return [(n, f"dark, {part:.0%} of the median counts") for n, part in enumerate(shares) if part < share]
+
+
+def _without_contrast(lights: Sequence[_Light]) -> list[tuple[int, str]]:
+    """Sections that are blank, and how much so."""
+    usual = float(np.median([light.deviation for light in lights]))
+    return [
+        (section, f"blank, standard deviation {light.deviation:.3g} of {usual:.3g}")
+        for section, light in enumerate(lights)
+        if light.deviation == 0 or light.deviation < BLANK_SHARE * usual
+    ]
 
 
 def _light(stack: Path, header: StackHeader, section: int) -> _Light:

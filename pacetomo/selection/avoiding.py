@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import scipy.fft
@@ -50,7 +50,7 @@ class Judged(NamedTuple):
 
     place_um: XY
     counts: float
-    reason: str | None
+    reason: Optional[str]  # noqa: UP045 - evaluated at run time on Python 3.9
 
 
 class LocalMeans:

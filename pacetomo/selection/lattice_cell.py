@@ -29,7 +29,7 @@ class Cell(NamedTuple):
     """The hole of a cell.
 
     `centre` is its column and row in the pixels that were folded, `diameter_px` that of a disc of its area, `sign` 1
-    for a bright hole and -1 for a dark one, `profile` the mean of the pixels at distances of 0, 1, 2 … from its centre.
+    for a bright hole and -1 for a dark one.
     """
 
     centre: Floats

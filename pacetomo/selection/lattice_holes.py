@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pacetomo.selection.lattice_cell import Cell
 from pacetomo.selection.lattice_levels import Pixels
+from pacetomo.selection.lattice_rims import rim
 
 Floats = NDArray[np.float64]
 Spectrum = NDArray[np.complexfloating[Any, Any]]
@@ -35,6 +36,7 @@ LEAST_SCORE = 0.35
 
 _MOST_HOLES = 2500
 _NEIGHBOURS = 5
+_LEAST_INSIDE = 0.3
 _REWEIGHTED = 5
 _TUKEY = 5.0
 _FINEST_PX = 0.5
@@ -99,55 +101,6 @@ def mean_hole(flat: Pixels, places: Floats, radius_px: float) -> Floats:
     return hole
 
 
-class Rim(NamedTuple):
-    """Circle around a hole: brightness step across it, diameter, and column and row of its centre from the middle."""
-
-    step: float
-    diameter_px: float
-    aside: tuple[float, float]
-
-
-def rim(hole: Floats, diameter_px: float, sign: int) -> Rim:
-    """Circle at which the brightness changes most all around.
-
-    What counts at a circle is the step across it in the median direction. A hole's shadow or a bright fringe on one
-    side, which draw the centre of mass or a correlation aside, do not move it.
-
-    Parameters
-    ----------
-    hole : array (side, side)
-        `mean_hole`.
-    diameter_px : float
-        About that of the hole.
-    sign : int
-        1 for a bright hole, -1 for a dark one.
-    """
-    middle = hole.shape[0] // 2
-    angles = np.linspace(0, 2 * math.pi, 48, endpoint=False)
-    directions = np.stack([np.sin(angles), np.cos(angles)])  # row, column
-    thickness = max(1.0, 0.12 * diameter_px)
-    depths = np.linspace(0.25, 1.0, 4) * thickness
-    centre, radius = np.zeros(2), 0.5 * diameter_px
-    for width in (0.2 * diameter_px, 0.05 * diameter_px, 0.0125 * diameter_px):
-        steps = width * np.linspace(-1.0, 1.0, 9)
-        rows, columns, radii = (
-            axis.ravel()
-            for axis in np.meshgrid(centre[0] + steps, centre[1] + steps, radius + steps, indexing="ij")
-        )
-        at = [radii[:, None] + side * depths for side in (-1, 1)]
-        means = []
-        for distance in at:
-            place = [
-                middle + start[:, None, None] + distance[:, :, None] * direction
-                for start, direction in zip((rows, columns), directions)
-            ]
-            means.append(scipy.ndimage.map_coordinates(hole, place, order=1, mode="nearest").mean(axis=1))
-        step = np.median(sign * (means[0] - means[1]), axis=1)
-        best = int(np.argmax(step))
-        centre, radius = np.array([rows[best], columns[best]]), float(radii[best])
-    return Rim(float(step[best]), 2 * radius, (float(centre[1]), float(centre[0])))
-
-
 def template(hole: Floats, radius_px: float) -> Pixels:
     """Radial profile of a hole as a square image of odd side; NaN beyond the radius."""
     n = hole.shape[0] // 2
@@ -183,7 +136,7 @@ class Likeness:
         )
 
     def to(self, disc: Pixels) -> Pixels:
-        """Likeness at each pixel, -1 to 1; -1 where less than half of the template lies inside.
+        """Likeness at each pixel, -1 to 1; -1 where too little of the template lies inside.
 
         Parameters
         ----------
@@ -205,7 +158,7 @@ class Likeness:
         product = self._sums(self._pixels, weights) / count - mean_pixels * mean_pattern
         flatness = max(float(np.nanvar(disc)), 1e-12)
         spread = np.sqrt(np.maximum(var_pixels, 0.01) * np.maximum(var_pattern, 0.2 * flatness))
-        enough = count >= 0.5 * mask.sum()
+        enough = count >= _LEAST_INSIDE * mask.sum()
         result: Pixels = np.where(enough, np.clip(product / spread, -1.0, 1.0), -1.0).astype(np.float32)
         return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pacetomo.figure_showing import show_figure
 from pacetomo.finding import STAGE_PRECISION_UM
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.number_text import format_float
@@ -15,7 +16,7 @@ from pacetomo.selection.bench import FULL_PX, Bench, Chosen
 from pacetomo.selection.draft import Draft
 from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.hole_edge import hole_centre
-from pacetomo.selection.lattice import FoundLattice
+from pacetomo.selection.lattice import FoundLattice, NoLattice
 from pacetomo.selection.lattice_figure import save_lattice_figure
 from pacetomo.selection.lattice_finding import find_lattice
 from pacetomo.selection.pattern_order import spiral
@@ -23,6 +24,9 @@ from pacetomo.selection.person import Person, Verdict
 
 LATTICE_PX = 2048
 """Longer side of the View images in which the lattice is looked for."""
+
+LEAST_CONFIDENCE = 0.4
+"""Below it structures that are no holes have been taken for some."""
 
 TIMES_CENTRED = 3
 ENOUGH_EDGES = 6
@@ -82,11 +86,13 @@ class PatternWay:
         """Vectors found in the present View image, if the person agrees with them."""
         picture = self._bench.picture(LATTICE_PX)
         found = find_lattice(picture.pixels, picture.to_specimen)
-        if not isinstance(found, FoundLattice):
-            self._person.warn(f"no lattice of holes was found ({found.reason}): its holes are to be dragged")
+        reason = _doubt(found)
+        if reason is not None or not isinstance(found, FoundLattice):
+            self._person.warn(f"no lattice of holes was found ({reason}): its holes are to be dragged")
             return None
         path = self._draft.files.folder / f"{self._draft.files.root}_lattice.png"
         save_lattice_figure(path, picture.pixels, found)
+        show_figure(path)
         a, b = found.vectors_um
         text = (
             f"A {found.kind.value} lattice, {len(found.seen)} holes seen ({path.name}): vecA {a.x:.3f}, {a.y:.3f}; "
@@ -243,3 +249,12 @@ class PatternWay:
         values = (*lattice.a_um, *lattice.b_um)
         overrides = {name: format_float(round(value, 4)) for name, value in zip(VECTOR_NAMES, values)}
         self._draft.add_all(chosen, {"size": str(self._wanted.size), **overrides})
+
+
+def _doubt(found: FoundLattice | NoLattice) -> str | None:
+    """Why a lattice is not believed in; None if it is."""
+    if not isinstance(found, FoundLattice):
+        return found.reason
+    if found.confidence < LEAST_CONFIDENCE:
+        return f"{len(found.seen)} places look like holes, but not much alike"
+    return None

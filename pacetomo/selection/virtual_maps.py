@@ -9,17 +9,15 @@ dummy instance not even that.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.desk_script import CancelledError, run_at_desk
-from pacetomo.errors import NavigatorError, PaceError, TargetFileError
-from pacetomo.files.atomic import backup_path, read_bytes, write_bytes_atomically, write_text_atomically
-from pacetomo.files.navigator import NavFile, NavItem, new_navigator, read_navigator, write_navigator
+from pacetomo.errors import NavigatorError
+from pacetomo.files.atomic import write_text_atomically
+from pacetomo.files.navigator import NavFile, NavItem, read_navigator
 from pacetomo.files.navigator_maps import find_map_file
 from pacetomo.files.target_file import format_targets
 from pacetomo.frames import ORIGIN, XY
@@ -31,20 +29,17 @@ from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_betwe
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
 from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
 from pacetomo.selection.virtual_maps_image import MapImage, Spot, read_map_image
+from pacetomo.selection.virtual_maps_names import new_area
 from pacetomo.selection.virtual_maps_optics import kinds_of
 from pacetomo.selection.virtual_maps_overlaps import aligned
+from pacetomo.selection.virtual_maps_saving import into_navigator, nothing_half_written
 from pacetomo.settings import SettingValue
 from pacetomo.targets import Target, TargetSet
-
-MOST_NAMES = 3
-"""Names asked for before giving up."""
 
 LEVEL_DEG = 0.5
 """Stage tilt up to which targets count as picked at 0."""
 
 TOLD_PADDING = 0.005
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\s\x00-\x1f]+')
-_LONGEST_ROOT = 60
 
 
 def targets_from_montage_here(settings_file: str | None = None, **settings: SettingValue) -> None:
@@ -102,15 +97,15 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
     asks = not wanted.noUI and not in_batch
     first = navigator.items[selected.place - 1] if in_batch else None
     chosen = _tracking_first(desk, chosen, asks, first)
-    files = _area(desk, source.item, wanted.prefix, asks)
+    files = new_area(desk, source.item, wanted.prefix, asks)
     kinds = kinds_of(desk, navigator, nav_path.parent, source, wanted)
     source = aligned(source, _seen_pieces(source, chosen, kinds))
     targets = _targets(desk, source, chosen, files, kinds, wanted.imageShiftLimit)
-    with _nothing_half_written() as written:
+    with nothing_half_written() as written:
         items = _write_maps(desk, source, chosen, files, kinds, written)
         written.append(files.target_file)
         write_text_atomically(files.target_file, format_targets(targets), desk.wait)
-        _into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
+        into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
     desk.tell(
         f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
         "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
@@ -182,53 +177,6 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _area(desk: Desk, map_below: NavItem, prefix: str, asks: bool) -> AreaFiles:
-    """Names of the files of the new area, of which none is there yet."""
-    root = _FORBIDDEN.sub("_", prefix or map_below.label).strip("_.") or "montage"
-    files = _first_free(desk.folder(), root[:_LONGEST_ROOT])
-    if not asks or prefix:
-        return files
-    for _ in range(MOST_NAMES):
-        answer = desk.enter_text(
-            f"Name of the area (beginning of all its files, without blanks); empty for {files.root}"
-        )
-        if answer is None:
-            raise CancelledError("No name was given: nothing is written")
-        if not answer:
-            return files
-        trouble = _trouble_with(desk.folder(), answer)
-        if trouble is None:
-            return _files_of(desk.folder(), answer)
-        desk.show(trouble)
-    raise CancelledError(f"{MOST_NAMES} names could not be used: nothing is written")
-
-
-def _trouble_with(folder: Path, name: str) -> str | None:
-    if _FORBIDDEN.search(name) or not name.isprintable():
-        return f"{name!r} has blanks or signs that file names cannot have: choose a plain name"
-    if len(name) > _LONGEST_ROOT:
-        return f"{name[:20]}... has more than {_LONGEST_ROOT} characters: choose a shorter name"
-    return None if _is_free(folder, name) else f"there are files of {name} already: choose another name"
-
-
-def _first_free(folder: Path, root: str) -> AreaFiles:
-    """Names of an area `root`, or of root_2, root_3 ... where files of that are there already."""
-    name, number = root, 1
-    while not _is_free(folder, name):
-        number += 1
-        name = f"{root}_{number}"
-    return _files_of(folder, name)
-
-
-def _is_free(folder: Path, root: str) -> bool:
-    taken = (f"{root}_tgt_".lower(), f"{root}_tgts".lower(), f"{root}_ts_".lower())
-    return not any(path.name.lower().startswith(taken) for path in folder.iterdir())
-
-
-def _files_of(folder: Path, root: str) -> AreaFiles:
-    return AreaFiles(folder / f"{root}_tgts.txt")
-
-
 def _name(files: AreaFiles, kind: Kind, number: int) -> Path:
     """File of a virtual map, named as target selection does."""
     preview = files.reference(number)
@@ -296,18 +244,6 @@ def _rounded(place: XY) -> XY:
     return XY(round(place.x, 4) + 0.0, round(place.y, 4) + 0.0)  # -0.0 would be written as such
 
 
-@contextmanager
-def _nothing_half_written() -> Iterator[list[Path]]:
-    """Delete the files of the list if what follows does not come to its end, be it by STOP."""
-    written: list[Path] = []
-    try:
-        yield written
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
-
-
 def _write_maps(
     desk: Desk,
     source: MapImage,
@@ -342,45 +278,8 @@ def _write_maps(
 def _tell_padding(desk: Desk, made: Cut, number: int, point: NavItem, source: MapImage, kind: Kind) -> None:
     if made.padded > TOLD_PADDING:
         desk.tell(
-            f"Target {number} (point {point.label}) is near the edge of map {source.item.label}: "
-            f"{100 * made.padded:.0f} % of its {kind.name} are filled with the mean of the rim",
+            f"Target {number} (point {point.label}) is near the edge of map {source.item.label}, or of a piece whose "
+            f"overlaps show nothing alike: {100 * made.padded:.0f} % of its {kind.name} are filled with the mean of "
+            "the rim",
             Level.WARNING,
         )
-
-
-def _into_navigator(
-    desk: Desk,
-    navigator: NavFile,
-    nav_path: Path,
-    items: Sequence[NavItem],
-    files: AreaFiles,
-    in_batch: bool,
-    written: list[Path],
-) -> None:
-    """Bring the new items into the Navigator, whose file is kept as a backup.
-
-    The file is rewritten and read again. While a batch runs through the table that would end it; then the new items
-    come in a file of their own, which is merged.
-    """
-    longer = navigator.with_added(items)
-    if in_batch:
-        added = longer.items[len(navigator.items) :]
-        own = nav_path.with_name(f"{files.root}_maps.nav")
-        if own.exists():
-            raise TargetFileError(f"{own} is there already: choose another prefix")
-        backup = backup_path(nav_path)
-        write_bytes_atomically(backup, read_bytes(nav_path, desk.wait), desk.wait)
-        written.append(own)
-        write_navigator(own, new_navigator(str(own)).with_added(added), desk.wait)
-        desk.merge_navigator(own)
-        desk.save_navigator()
-        return
-    old = read_bytes(nav_path, desk.wait)
-    backup_made = write_navigator(nav_path, longer, desk.wait)
-    try:
-        desk.read_navigator(nav_path)
-    except PaceError:
-        write_bytes_atomically(nav_path, old, desk.wait)
-        raise
-    if backup_made is not None:
-        desk.tell(f"The Navigator file as it was before is {Path(backup_made).name}", Level.DETAIL)

@@ -69,7 +69,8 @@ def cut(source: MapImage, spot: Spot, columns: int, rows: int, step: Matrix2) ->
     """Cut an image whose centre is a spot of the map.
 
     The piece of the spot goes before the others wherever it reaches, so that the middle of the image shows one
-    exposure without seams.
+    exposure without seams. Pieces that are not known to fit to it are left out: they would show their content in the
+    wrong place, and another image would be aligned to that.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def cut(source: MapImage, spot: Spot, columns: int, rows: int, step: Matrix2) ->
     Returns
     -------
     Cut
-        What no piece shows is filled with the mean of the rim beside it.
+        What none of these pieces shows is filled with the mean of the rim beside it.
     """
     copied = is_same_scale(step)
     centre = source.placed(spot)
@@ -138,7 +139,9 @@ def _nearest_first(source: MapImage, spot: Spot, centre: XY) -> Iterator[int]:
         return source.pieces[index].placed.plus(middle).minus(centre).length
 
     yield spot.piece
-    others = [index for index in range(len(source.pieces)) if index != spot.piece]
+    others = [
+        index for index in range(len(source.pieces)) if index != spot.piece and source.fits(spot.piece, index)
+    ]
     yield from sorted(others, key=distance)
 
 

@@ -76,6 +76,8 @@ class MapImage:
         From the image's X axis counter-clockwise to the tilt axis.
     is_aligned : bool
         Whether SerialEM has aligned the overlaps.
+    joined : tuple of frozenset of int or None
+        Groups of pieces that are known to fit together; None where all do.
     """
 
     item: NavItem
@@ -87,6 +89,18 @@ class MapImage:
     pixel_um: float
     rotation_deg: float
     is_aligned: bool
+    joined: tuple[frozenset[int], ...] | None = None
+
+    @property
+    def is_by_stage(self) -> bool:
+        """Whether the pieces were reached by moves of the stage, which misses by more than image shift does."""
+        return len(self.pieces) > 1 and self.item.get_int("MontUseStage", 1) != 0
+
+    def fits(self, first: int, second: int) -> bool:
+        """Whether two pieces may be shown in one image."""
+        return (
+            first == second or self.joined is None or any({first, second} <= group for group in self.joined)
+        )
 
     @property
     def scale(self) -> float:

@@ -26,7 +26,7 @@ LEAST_OVERLAP_PX = 16
 SHORTEST_PX = 128
 """Least width of what is compared: more than the overlap where that is narrow, as pieces may overlap by more."""
 
-SEARCHED = 0.6
+SEARCHED = 0.85
 """Share of the overlap by which pieces may be off and still be compared."""
 
 LEAST_SHARE = 0.12
@@ -66,14 +66,15 @@ def aligned(source: MapImage, needed: Collection[int]) -> MapImage:
     Notes
     -----
     The offsets are the shortest ones (least squares) that explain all differences found, so pieces without overlap to
-    others stay where they are.
+    others stay where they are. Of a montage by stage moves those may lie anywhere: they are not joined to the others.
     """
     if source.is_aligned or len(needed) < 2:
         return source
-    found = list(_differences(source, sorted(needed)))
+    numbers = sorted(needed)
+    found = list(_differences(source, numbers))
+    source = replace(source, joined=_joined(source, numbers, found))
     if not found:
         return source
-    numbers = sorted(needed)
     matrix = np.zeros((len(found), len(numbers)))
     for row, pair in enumerate(found):
         matrix[row, numbers.index(pair.second)] = 1.0
@@ -84,6 +85,21 @@ def aligned(source: MapImage, needed: Collection[int]) -> MapImage:
         piece = pieces[number]
         pieces[number] = piece._replace(placed=piece.placed.plus(XY(round(float(x)), round(float(y)))))
     return replace(source, pieces=tuple(pieces))
+
+
+def _joined(
+    source: MapImage, numbers: list[int], found: list[Neighbours]
+) -> tuple[frozenset[int], ...] | None:
+    """Pieces that fit together; None where all do, as those of a montage that was taken by image shift."""
+    if not source.is_by_stage:
+        return None
+    group = {number: number for number in numbers}
+    for pair in found:
+        old, new = group[pair.second], group[pair.first]
+        group = {number: new if value == old else value for number, value in group.items()}
+    return tuple(
+        frozenset(number for number in numbers if group[number] == value) for value in set(group.values())
+    )
 
 
 def _differences(source: MapImage, numbers: list[int]) -> Iterator[Neighbours]:

@@ -452,3 +452,42 @@ def test_a_state_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert cli.main(["--port", "0", "--state", str(tmp_path / "state")]) == 1
     text = capsys.readouterr().err
     assert "is not the state of a simulated microscope" in text and text.count("\n") == 1
+
+
+WINDOW = (sys.executable, "-m", "mock_serialem", "--fidelity", "kinematic", "--session-dir")
+
+
+def test_a_script_is_run_and_its_log_printed_without_a_server(tmp_path):
+    script = tmp_path / "look.py"
+    script.write_text(
+        "#!Python\nimport serialem as sem\nsem.View()\nsem.Echo('looked at ' + sem.ReportDirectory())\n"
+    )
+    done = subprocess.run(
+        [*WINDOW, str(tmp_path / "s"), "--run", str(script)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"looked at {tmp_path / 's'}" in done.stdout
+    assert '"set": "V"' in (tmp_path / "s" / "truth.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("sem.MoveStageTo(1e9, 0)", [], "look.py failed"),
+        ("", ["--item", "7"], "the Navigator has no item with label '7'"),
+        (None, [], "there is no script"),
+    ],
+)
+def test_a_script_that_fails_or_is_not_there_is_one_sentence(tmp_path, text, options, said):
+    script = tmp_path / "look.py"
+    if text is not None:
+        script.write_text(f"#!Python\nimport serialem as sem\n{text}\n")
+    done = subprocess.run(
+        [*WINDOW, str(tmp_path / "s"), "--run", str(script), *options],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert said in done.stderr and "Traceback" not in done.stderr

@@ -53,7 +53,8 @@ def test_a_change_touches_only_its_item(folder: Path, session: Session, tmp_path
         session.navigator.save(tmp_path / name)
         old = (folder / name).read_text(encoding="utf-8").splitlines()
         new = (tmp_path / name).read_text(encoding="utf-8").splitlines()
-        changed = [line for line in new if line not in set(old)]
+        known = set(old)
+        changed = [line for line in new if line not in known]
         assert len(new) == len(old) + 1 and len(changed) == 2, name
         session.navigator.load(tmp_path / name)
         assert session.navigator.items[-1].note == "a & b < c"

@@ -121,6 +121,12 @@ def test_a_longer_exposure_makes_no_other_view_dark(tmp_path):
     assert "left out: 4 dark, 20%" in exclude_views(stack, Rules(dark=0.5), dry_run=True).text
 
 
+def test_a_series_without_counts_has_no_dark_views(tmp_path):
+    stack = write_series(tmp_path, noisy() - 500, TILTS)
+    done = exclude_views(stack, Rules(dark=0.3))
+    assert not done.changed and "not above zero" in done.warnings[0]
+
+
 def test_without_residuals_that_rule_says_so(tmp_path):
     stack = write_series(tmp_path, noisy(), TILTS)
     done = exclude_views(stack, Rules(residual_nm=100))

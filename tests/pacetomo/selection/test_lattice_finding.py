@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 from foil_images import WITHOUT_LATTICE, Foil
@@ -176,6 +177,19 @@ def test_the_lattice_of_a_real_hole_image(samples: Path) -> None:
     assert lattice.diameter_px == pytest.approx(104.0, abs=10.0)
     for at in (XY(250, 203), XY(425, 327), XY(125, 378), XY(375, 28)):
         assert min(hole.at_px.minus(at).length for hole in lattice.seen) < 10.0
+
+
+def test_four_real_holes_are_enough_also_on_a_tilted_sample(samples: Path) -> None:
+    level, tilted = (
+        find_lattice(mrcfile.read(samples / "images" / f"leginon_tilt{number}.mrc")) for number in (1, 2)
+    )
+    assert isinstance(level, FoundLattice) and isinstance(tilted, FoundLattice)
+    assert level.kind is LatticeKind.SQUARE
+    # Read off the images by eye.
+    assert level.a_px == pytest.approx((260.0, -98.0), abs=4.0)
+    assert level.b_px == pytest.approx((-98.0, -258.0), abs=4.0)
+    assert tilted.a_px == pytest.approx((227.0, -104.0), abs=6.0)
+    assert tilted.b_px == pytest.approx((-79.0, -256.0), abs=6.0)
 
 
 @pytest.mark.parametrize("with_template", [False, True])

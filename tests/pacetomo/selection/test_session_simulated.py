@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from choosing import Choosing
+from choosing import SHORT, Choosing
+from simulated import saved
 
 from mock_serialem.answers import Drag, Rule
 from mock_serialem.errors import SEMexited
 from mock_serialem.faults import Fault, FaultPlan
 from mock_serialem.script_window import ScriptWindow
+from pacetomo.acquire import acquire_area
 from pacetomo.desk_script import CancelledError
 from pacetomo.errors import ScopeError, TargetFileError
 from pacetomo.files.navigator import read_navigator
 from pacetomo.files.target_file import read_targets
 from pacetomo.scope.desk import MAP
+from pacetomo.scope.protocol import Area
 from pacetomo.script_tables import SelectionSettings
 from pacetomo.scripts import script_path
 from pacetomo.selection.session import select_targets
@@ -239,3 +242,47 @@ def test_an_item_that_has_targets_is_not_chosen_anew_without_being_asked(choosin
     assert file.name == "next_tgts.txt"
     assert any("lam_tgts.txt is there already" in line for line in here.session.log.lines)
     assert (here.folder / "lam_tgts.txt").read_bytes() == before
+
+
+def test_points_drawn_on_a_map_are_found_by_it_wherever_the_stage_was(choosing):
+    here = choosing(stage="side-entry")
+    holes = here.holes(3)
+    desk = here.desk
+    desk.begin(20)
+    desk.take(Area.VIEW)
+    desk.open_series(here.folder / "map.mrc")
+    desk.save_section()
+    drawn_on = here.session.navigator.items[desk.add_map("map.mrc") - 1].map_id
+    desk.close_series()
+    desk.end()
+    for place in here.add_points(holes):
+        here.session.navigator.items[place - 1].set("DrawnID", str(drawn_on))
+    x_um, y_um, z_um = here.world.stage_position_um()
+    here.world.move_stage_to(x_um + 25.0, y_um + 10.0, z_um)
+    here.choose([], fromGroup="as they are", outputName="lam", guidance=False, drawBeam=False)
+    first = here.exposures("P")[0]
+    away_um = np.hypot(first["sample_x_um"] - holes[0][0], first["sample_y_um"] - holes[0][1])
+    # By the map, but for what View and Record are apart; the stage alone would be off by more.
+    assert away_um < 0.6
+
+
+def test_a_file_of_a_picker_with_stage_coordinates_and_scores_alone_is_acquired_as_it_is(choosing):
+    here = choosing(stage="ideal", sample="lamella", fidelity="kinematic")
+    steps = [(0.0, 0.0), (2.4, 1.1), (-1.8, 2.0)]
+    x_um, y_um, z_um = here.desk.stage_um()
+    blocks = []
+    for number, (x, y) in enumerate(steps, 1):
+        lines = [f"_tgt = {number:03d}", f"tsfile = pick_ts_{number:03d}.mrc"]
+        lines += [f"stageX = {x_um + x}", f"stageY = {y_um + y}", f"SPACEscore = {0.9 - number / 10}"]
+        blocks.append("\n".join([*lines, *(["LDArea = V"] if number == 3 else [])]))
+    (here.folder / "pick_tgts.txt").write_text("\n\n".join(blocks) + "\n")
+    here.session.navigator.add_point(x_um, y_um, z_um, note="pick_tgts.txt", acquire=True)
+    here.session.navigator.current = 0
+    acquire_area(here.desk, here.desk.item(), None, {**SHORT, "noZeroRecAli": True})
+    first = [line for line in saved(here.folder) if line["section"] == 0]
+    assert [line["set"] for line in first] == ["R", "R", "V"]
+    places = np.array([(line["sample_x_um"], line["sample_y_um"]) for line in first])
+    # The stage carries the sample: what lies at a further stage position is seen the other way.
+    assert places[1:] - places[0] == pytest.approx(-np.array(steps[1:]), abs=0.25)
+    kept = read_targets(here.folder / "pick_tgts_run01.txt").targets
+    assert [target.score for target in kept] == pytest.approx([0.8, 0.7, 0.6])

@@ -77,7 +77,15 @@ def test_overlaps_that_show_nothing_leave_pieces_where_they_are(tmp_path):
     source = montage(tmp_path, MOVED)
     with mrcfile.mmap(source.path, "r+") as mrc:
         mrc.data[:] = 1000 + np.random.default_rng(2).normal(0.0, 20.0, mrc.data.shape)
-    assert aligned(source, range(4)) is source
+    found = aligned(source, range(4))
+    assert found.pieces == source.pieces
+    # By stage they may lie anywhere, and are not shown in one image.
+    spot = source.spot_of(point_at(source, XY(215.0, 80.0)))
+    made = cut(found, spot, 120, 90, SAME)
+    assert made.pieces == 1 and 0.1 < made.padded < 0.5
+    by_shift = read_map_image(source.item.with_value("MontUseStage", 0), source.path)
+    made = cut(aligned(by_shift, range(4)), spot, 120, 90, SAME)
+    assert made.pieces == 2 and made.padded == 0.0
 
 
 @pytest.mark.parametrize("rotation_deg", [174.0, 174.8, 84.0])
