@@ -45,6 +45,9 @@ def answer(window: Any, wanted: dict[str, Any], longest_s: float) -> dict[str, A
     if "tooltip" in wanted:
         texts = {placed.action.name: placed.shown for placed in window.shell._placed}
         return {"text": texts[wanted["tooltip"]]}
+    if "defect" in wanted:
+        window.workers.start("", lambda work: 1 / 0, lambda result: None, lambda error: None)
+        return {}
     if "unhandled" in wanted:
         return {"names": [a.name for a in ACTIONS if a.name not in window.commands.handlers]}
     if "place" in wanted:

@@ -59,7 +59,7 @@ class Window:
     """A window of the editor, and the hands of somebody in front of it."""
 
     def __init__(self, display: str, path: Path, size: tuple[int, int], microscope: bool) -> None:
-        environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT), "TMPDIR": str(path.parent)}
         self._environment = environment
         self.is_closed = False
         self.process = subprocess.Popen(

@@ -52,7 +52,7 @@ class ScopeWork:
         def take(names: Mapping[int, str]) -> None:
             for number, name in names.items():
                 self.window.desk.give_view(number, name)
-            self.window.desk.tell(f"{len(names)} View images saved")
+            self.window.desk.tell(f"{len(names)} View image{'' if len(names) == 1 else 's'} saved")
 
         self._run(
             f"Saving {len(numbers)} views", lambda side, tell: side.save_views(document, numbers, tell), take

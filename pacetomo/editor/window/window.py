@@ -196,6 +196,11 @@ class EditorWindow:
             self.desk.complain(err)
         except OWN_FAULTS as fault:
             self._confess(fault)
+        except Exception as fault:
+            # The window library raises Exception itself; whatever is derived from it, as SerialEM's STOP, passes.
+            if type(fault) is not Exception:
+                raise
+            self._confess(fault)
         dpg.render_dearpygui_frame()
         return True
 
@@ -301,8 +306,7 @@ class EditorWindow:
             # Letters belong to the field; what cannot be typed still acts.
             if key not in ("Ctrl+S", "Ctrl+Q") and not (key.startswith("F") and key[1:].isdigit()):
                 return
-        if key == "Escape" and self.workers.running:
-            self.cancel_work()
+        if key == "Escape" and self._leave():
             return
         if key == "Enter" and self.mouse.mode is Mode.POLYGON:
             self.mouse.close_polygon()
@@ -312,6 +316,16 @@ class EditorWindow:
         action = action_for(key)
         if action is not None:
             self.commands.do(action.name)
+
+    def _leave(self) -> bool:
+        """Close the figure of a measurement, or give up what is under way; whether there was any of them."""
+        if self._geometry is not None and self._geometry.close():
+            self._geometry = None
+        elif self.workers.running:
+            self.cancel_work()
+        else:
+            return False
+        return True
 
     def _panel_key(self, key: str) -> bool:
         """What a key means for the panel in front; whether it means anything."""
@@ -402,5 +416,7 @@ class EditorWindow:
 
     def show_geometry(self, measured: MeasuredGeometry) -> None:
         """Plot what a measurement of the geometry has found."""
+        if self._geometry is not None:
+            self._geometry.close()
         self._geometry = GeometryView(self.fonts, measured)
         self._geometry.build()

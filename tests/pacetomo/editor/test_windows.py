@@ -184,6 +184,13 @@ def test_each_action_has_a_handler_a_tooltip_and_what_needs_a_microscope_is_refu
         assert state["beams"] and state["tilt"] == 66.0
         assert w.ask(unhandled=True)["names"] == []
 
+        w.ask(defect=True)
+        said = " ".join(w.until(lambda state: state["dialog"])["said"])
+        assert "a defect of the program" in said.lower() and "Traceback" not in said
+        assert "ZeroDivisionError" in (tmp_path / "pacetomo_editor_faults.txt").read_text()
+        w.key("Return")
+        assert not w.state["dialog"]
+
 
 def test_a_file_changed_on_the_disk_is_noticed_and_a_backup_keeps_what_the_other_wrote(
     display: str, tmp_path: Path
