@@ -128,11 +128,13 @@ def test_undoing_all_in_the_window_leaves_the_file_byte_for_byte(display: str, t
         w.key("Return")
         count = len(w.until(lambda state: not state["dialog"])["numbers"])
         assert count > 20
+        w.drag(w.ask(row=4)["pixel"], w.ask(row=1)["pixel"])
+        assert w.state["places"]["2"] == [0.34, -2.98]  # it was target 5
         w.key("F3", "Down", "Down", "Return", "ctrl+a")
         w.type("48")
         w.key("Return")
         w.until(lambda state: "maxTilt = 48" in state["status"])
-        w.key("F2", *["ctrl+z"] * 6)
+        w.key("F2", *["ctrl+z"] * 7)
         w.until(lambda state: not state["changed"])
         assert len(w.state["numbers"]) == 20
         w.key("ctrl+s")
