@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pacetomo.editor import adding, edits, rows, saving
+from pacetomo.editor import adding, edits, picking, rows, saving
 from pacetomo.editor.actions import Situation
 from pacetomo.editor.history import History
 from pacetomo.editor.looks import State
@@ -226,29 +226,13 @@ class Desk:
     def select_range(self, number: int) -> None:
         """Select all rows of the list from the first selected one to this target."""
         shown = [row.number for row in self.shown_rows()]
-        chosen = [place for place, other in enumerate(shown) if other in self.document.selected]
-        if number not in shown or not chosen:
-            self.select([number])
-            return
-        place = shown.index(number)
-        first, last = min(chosen[0], place), max(chosen[-1] if chosen[-1] < place else chosen[0], place)
-        self.select(shown[first : last + 1])
+        self.select(picking.range_to(shown, self.document.selected, number))
 
     def step_selection(self, step: int, extend: bool = False) -> None:
         """Select the row of the list that is so many rows below the selected one."""
         shown = [row.number for row in self.shown_rows()]
-        if not shown:
-            return
-        chosen = [place for place, number in enumerate(shown) if number in self.document.selected]
-        if not chosen:
-            self.select([shown[0 if step > 0 else -1]])
-            return
-        edge = chosen[-1] if step > 0 else chosen[0]
-        place = min(max(edge + step, 0), len(shown) - 1)
-        if extend:
-            self.select({*self.document.selected, *shown[min(edge, place) : max(edge, place) + 1]})
-        else:
-            self.select([shown[place]])
+        if shown:
+            self.select(picking.stepped(shown, self.document.selected, step, extend))
 
     def delete(self) -> None:
         """Delete the selected targets and geometry points."""
@@ -269,12 +253,7 @@ class Desk:
     def shift_rows(self, step: int) -> None:
         """Record the selected targets earlier (-1) or later (1) by one."""
         document = self.document
-        order = list(document.numbers)
-        chosen = [place for place, number in enumerate(order) if number in document.selected]
-        for place in chosen if step < 0 else reversed(chosen):
-            other = place + step
-            if 0 < other < len(order) and place > 0 and order[other] not in document.selected:
-                order[place], order[other] = order[other], order[place]
+        order = picking.shifted(document.numbers, document.selected, step)
         self.edit("Change the order", lambda document: edits.reorder(document, order))
 
     def drop_rows(self, moving: int, before: int | None) -> None:
