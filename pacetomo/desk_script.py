@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TypeVar
 from pacetomo.acquire import ERROR_MARK
 from pacetomo.errors import PaceError
 from pacetomo.scope.desk import Desk
-from pacetomo.scope.protocol import Level
+from pacetomo.scope.protocol import Level, Microscope
 from pacetomo.scope.serialem_desk import connect_desk
 from pacetomo.settings import SCRIPT_ORIGIN, SettingsLayer, read_settings_toml, resolve_table
 
@@ -71,22 +72,20 @@ def settings_in_force(
 
 
 @contextmanager
-def borrowed(desk: Desk, image_shift_limit_um: float) -> Iterator[None]:
-    """Have the microscope for a while, and put it back as it was however that ends."""
+def borrowed(desk: Microscope, image_shift_limit_um: float) -> Iterator[None]:
+    """Have the microscope for a while, and put it back as it was however that ends.
+
+    STOP passes; SerialEM then takes no further command, so that tilt and shift stay where they are.
+    """
     try:  # a beginning that fails half way is undone, too
         desk.begin(image_shift_limit_um)
         yield
-    except PaceError:
-        _put_back_quietly(desk)
-        raise
-    else:
-        desk.end()
-    # After STOP no command is taken: the microscope stays as it is.
-
-
-def _put_back_quietly(desk: Desk) -> None:
-    """Put the microscope back; failing to do so must not hide what went wrong before."""
-    try:
-        desk.end()
-    except PaceError as err:
-        desk.tell(f"Warning: {err}", Level.WARNING)
+    finally:
+        reason = sys.exc_info()[1]
+        try:
+            desk.end()
+        except PaceError as err:
+            # Failing to put things back must not hide what went wrong before.
+            desk.tell(f"Warning: {err}", Level.WARNING)
+            if reason is None:
+                raise

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pacetomo.desk_script import borrowed
 from pacetomo.errors import ScopeError
 from pacetomo.figure_showing import show_figure
 from pacetomo.files.atomic import write_bytes_atomically, write_text_atomically
@@ -31,32 +32,19 @@ def put_back(scope: Microscope, image_shift_limit_um: float) -> Iterator[None]:
     STOP passes; SerialEM then takes no further command, so that tilt and shift stay where they are.
     """
     home_um = scope.stage_um()
-    try:  # a beginning that fails half way is undone, too
-        scope.begin(image_shift_limit_um)
-        yield
+    try:
+        with borrowed(scope, image_shift_limit_um):
+            yield
     finally:
         reason = sys.exc_info()[1]
-        trouble = _end(scope, home_um)
-        if trouble is not None:
+        try:
+            if math.dist(scope.stage_um(), home_um) > MOVED_UM:
+                scope.move_stage_to(home_um)
+        except ScopeError as err:
             # Failing to put things back must not hide why the measurement ended.
-            scope.tell(f"Warning: {trouble}", Level.WARNING)
+            scope.tell(f"Warning: {err}", Level.WARNING)
             if reason is None:
-                raise trouble
-
-
-def _end(scope: Microscope, home_um: tuple[float, float, float]) -> ScopeError | None:
-    """Put everything back, the stage too if the rest fails; the first thing that went wrong."""
-    trouble = None
-    try:
-        scope.end()
-    except ScopeError as err:
-        trouble = err
-    try:
-        if math.dist(scope.stage_um(), home_um) > MOVED_UM:
-            scope.move_stage_to(home_um)
-    except ScopeError as err:
-        trouble = trouble or err
-    return trouble
+                raise
 
 
 def keep(

@@ -100,8 +100,9 @@ def fill(
     if not person.agrees(f"The polygon holds {text}. Take View and Preview of each area's tracking target?"):
         return []
     drafts = []
-    for number, stage in enumerate(filling.areas, 1):
-        draft = make_draft(number)
+    # All names are looked at before anything is exposed.
+    empty = [make_draft(number) for number in range(1, areas + 1)]
+    for draft, stage in zip(empty, filling.areas):
         desk.tell(f"{draft.files.root}: {len(stage)} targets")
         desk.move_stage_to((stage[0].x, stage[0].y, desk.stage_um()[2]))
         dragging = Dragging(bench, person, draft, wanted)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.desk_script import CancelledError, borrowed, run_at_desk
-from pacetomo.errors import TargetFileError
+from pacetomo.errors import PaceError, TargetFileError
 from pacetomo.scope.desk import Desk, Place
 from pacetomo.scope.protocol import Area, Level
 from pacetomo.script_tables import SelectionSettings
@@ -74,7 +74,10 @@ def select_targets(desk: Desk, wanted: SelectionSettings) -> tuple[Path, ...]:
         return (existing,)
     files = _new_area(desk, wanted.outputName)
     with borrowed(desk, wanted.imageShiftLimit):
-        return _Selection(desk, wanted, files).run()
+        written = _Selection(desk, wanted, files).run()
+    if wanted.edit:  # it borrows the microscope itself where it needs it
+        edit_targets(desk, written[0])
+    return written
 
 
 class _Selection:
@@ -87,10 +90,11 @@ class _Selection:
         self._bench = Bench(desk, files, wanted.imageShiftLimit, low_mag)
         self._person = Person(desk, wanted.guidance)
         self._draft = Draft(desk, files, self._bench.tilt_deg)
+        self._drafts = [self._draft]
         self._dragging = Dragging(self._bench, self._person, self._draft, wanted)
 
     def run(self) -> tuple[Path, ...]:
-        drafts = [draft for draft in self._choose() if draft.chosen]
+        drafts = [draft for draft in self._choose_and_tell() if draft.chosen]
         self._desk.tell(f"Images for choosing targets: {self._bench.tally.describe()}")
         if not drafts:
             self._draft.discard()
@@ -112,9 +116,22 @@ class _Selection:
             written.append(draft.files.target_file)
         if self._wanted.copyToAcquire:
             written.extend(copy_to_acquire(self._desk, drafts[0].files, drafts[0].targets()))
-        if self._wanted.edit:
-            edit_targets(self._desk, written[0])
         return tuple(written)
+
+    def _choose_and_tell(self) -> list[Draft]:
+        """Choose; where that ends with an error, what has been chosen until then is said."""
+        try:
+            return self._choose()
+        except PaceError:
+            for draft in self._drafts:
+                count = len(draft.chosen)
+                if count:
+                    self._desk.tell(
+                        f"{count} {'target' if count == 1 else 'targets'} chosen until then: "
+                        f"{draft.files.target_file.name}. No item of the Navigator is set to Acquire for it",
+                        Level.WARNING,
+                    )
+            raise
 
     def _choose(self) -> list[Draft]:
         """Choose in the way that is wanted; the areas that came of it."""
@@ -131,7 +148,10 @@ class _Selection:
         trouble = _trouble_with(self._desk.folder(), name)
         if trouble is not None:
             raise TargetFileError(trouble)
-        return Draft(self._desk, target_file_of(self._desk.folder(), name), self._bench.tilt_deg)
+        self._drafts.append(
+            Draft(self._desk, target_file_of(self._desk.folder(), name), self._bench.tilt_deg)
+        )
+        return self._drafts[-1]
 
     def _choose_one_area(self) -> None:
         wanted = self._wanted
