@@ -163,6 +163,11 @@ def _add(
     factor: int,
 ) -> None:
     """Add a strip whose first pixel is at (x, y) of the whole map to the sums over cells of `factor` pixels."""
+    if factor == 1:  # nothing to add up, which saves half of the time
+        at = (slice(y, y + strip.shape[0]), slice(x, x + strip.shape[1]))
+        sums[at] += strip
+        weights[at] += 1.0
+        return
     rows, row_counts = _cells(y, strip.shape[0], factor)
     columns, column_counts = _cells(x, strip.shape[1], factor)
     added = np.add.reduceat(np.add.reduceat(strip, rows, axis=0), columns, axis=1)
