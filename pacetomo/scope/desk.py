@@ -156,6 +156,12 @@ class Desk(Microscope, Protocol):
     def put_picture(self, pixels: NDArray[Any]) -> None:
         """Put changed pixels (top row first) in place of those of the present image, of the same size."""
 
+    def save_present(self) -> None:
+        """Append the present image to the current stack, however long its file is held or the disk is full.
+
+        ImageNotSavedError when that is in vain; the image is still the present one then.
+        """
+
     def keep_present(self, number: int) -> None:
         """Keep the present image in one of nine buffers, from 0, which nothing else is written into."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -147,7 +148,7 @@ class SerialEMDesk(SerialEMScope, Desk):
         doing = "saving the Navigator"
         self._require_navigator()
         if self._do(doing, "ReportIfNavOpen") < 2:  # without a name SerialEM would ask for one
-            self._do(doing, "SaveNavigator", NAVIGATOR_NAME)
+            self._do(doing, "SaveNavigator", str(_free_path(self.folder() / NAVIGATOR_NAME)))
         else:
             self._do(doing, "SaveNavigator")
         return Path(str(self._do(doing, "ReportNavFile")))
@@ -218,7 +219,15 @@ class SerialEMDesk(SerialEMScope, Desk):
     def put_picture(self, pixels: NDArray[Any]) -> None:
         rows, columns = pixels.shape
         whole = np.ascontiguousarray(pixels)
-        self._sem.PutImageInBuffer(whole, PRESENT_BUFFER, columns, rows, PRESENT_BUFFER)
+        try:
+            self._sem.PutImageInBuffer(whole, PRESENT_BUFFER, columns, rows, PRESENT_BUFFER)
+        except (self._sem.SEMmoduleError, self._sem.SEMerror, SystemError) as err:
+            raise ScopeError(
+                f"putting the centred image into buffer {PRESENT_BUFFER} failed ({err})"
+            ) from err
+
+    def save_present(self) -> None:
+        self._save_at_once()
 
     def keep_present(self, number: int) -> None:
         self._do("keeping the image", "Copy", PRESENT_BUFFER, _KEEPING[number])
@@ -260,3 +269,12 @@ class SerialEMDesk(SerialEMScope, Desk):
             magnification=float(self._do(doing, "ReportMag")[0]),
             exposure_s=float(self._do(doing, "ReportExposure", camera_set)[0]),
         )
+
+
+def _free_path(path: Path) -> Path:
+    """The path itself, or the first of ``pacetomo_2.nav`` … that is not there."""
+    for number in itertools.count(2):
+        if not path.exists():
+            return path
+        path = path.with_name(f"{Path(NAVIGATOR_NAME).stem}_{number}{path.suffix}")
+    raise AssertionError("numbers have no end")

@@ -106,6 +106,7 @@ class Bench:
         self.limit_um = limit_um
         self.low_mag = low_mag
         self.tally = Tally()
+        self.record_um = min(desk.record_field_um())
         self.tilt_deg = desk.tilt_deg()
         self.calibration = desk.calibration()
         self._focus_um = desk.focus_um()
@@ -119,8 +120,8 @@ class Bench:
         ):
             return True
         self.desk.tell(
-            f"Warning: this place needs an image shift of {shift_um.length:.1f} µm; the limit is {self.limit_um:g} µm "
-            "(imageShiftLimit): choose one nearer to target 1",
+            f"Warning: this place needs an image shift of {shift_um.length:.1f} µm and is left out; the limit is "
+            f"{self.limit_um:g} µm (imageShiftLimit)",
             Level.WARNING,
         )
         return False
@@ -176,7 +177,11 @@ class Bench:
         right, up = round(place.x), round(place.y)
         if right == up == 0:
             return ORIGIN
-        self.desk.put_picture(moved(picture.pixels, right, up))
+        try:
+            self.desk.put_picture(moved(picture.pixels, right, up))
+        except ScopeError as err:  # the image was exposed for: it is kept as it is
+            self.desk.tell(f"Warning: {err}; the target is where the image has its centre", Level.WARNING)
+            return ORIGIN
         return picture.to_specimen.apply(XY(right, up))
 
     def displacement(self, before: Picture, after: Picture, expected_um: XY) -> ShiftOrMissing:
@@ -210,7 +215,7 @@ class Bench:
             move_aside(old, self.desk.wait)
         self.desk.open_series(path)
         try:
-            self.desk.save_section()
+            self.desk.save_present()
             place = self.desk.add_map(note)
         finally:
             self.desk.close_series()

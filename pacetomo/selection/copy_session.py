@@ -43,12 +43,7 @@ def copy_to_acquire(
     TargetFileError
         When there is no such point, or the original cannot be copied.
     """
-    points = free_points(desk)
-    if not points:
-        raise TargetFileError(
-            f"{original.target_file.name} is copied to no place: set the Navigator points to Acquire at which it is "
-            "wanted, those without a target file in their note"
-        )
+    points = require_free_points(desk)
     shifts = targets.resolved_shifts(desk.calibration().stage_to_specimen)
     to_stage = desk.calibration().specimen_to_stage
     written = []
@@ -57,6 +52,10 @@ def copy_to_acquire(
         copy = copy_files(original, number)
         new = copied(targets, original, copy, point.stage_um)
         write_targets(copy.target_file, new, desk.wait)
+        if point.note.strip():
+            desk.tell(
+                f"Note {point.note.strip()!r} of item {point.label} is replaced by {copy.target_file.name}"
+            )
         desk.set_note(point.place, copy.target_file.name)
         group = desk.unique_id()
         for target, resolved in zip(new.targets[1:], shifts.targets[1:]):
@@ -68,10 +67,25 @@ def copy_to_acquire(
         if tell is not None:
             tell(len(written), len(points))
     desk.save_navigator()
-    desk.tell(
-        f"{original.target_file.name} is copied to {len(written)} points: {_names(written)}", Level.GOOD
-    )
+    desk.tell(f"{original.target_file.name} is copied: {_names(written)}", Level.GOOD)
     return tuple(written)
+
+
+def require_free_points(desk: Desk) -> tuple[Place, ...]:
+    """The points that a pattern can be copied to.
+
+    Raises
+    ------
+    TargetFileError
+        When there is none.
+    """
+    points = free_points(desk)
+    if not points:
+        raise TargetFileError(
+            "there is no place to copy the targets to: set the Navigator points to Acquire at which they are wanted, "
+            "those without a target file in their note"
+        )
+    return points
 
 
 def free_points(desk: Desk) -> tuple[Place, ...]:

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
-from pacetomo.files.atomic import write_text_atomically
+from pacetomo.files.atomic import patiently, write_text_atomically
 from pacetomo.files.target_file import format_targets
 from pacetomo.frames import XY
 from pacetomo.number_text import format_float
-from pacetomo.scope.desk import Desk
+from pacetomo.scope.desk import Desk, Place
 from pacetomo.scope.protocol import Level
 from pacetomo.selection.bench import Chosen
 from pacetomo.targets import Target, TargetSet
 
 LEVEL_DEG = 0.5
 """Stage tilt up to which targets count as picked at 0."""
+
+SAME_UM = 0.001
+"""Navigator items of one label nearer than this are the same."""
 
 UM_DIGITS = 4
 """Decimals of coordinates: 0.1 nm."""
@@ -44,7 +47,7 @@ class Draft:
         self.chosen: list[Chosen] = []
         self.view: str | None = None
         self.overrides: dict[str, str] = {}
-        self._made: list[int] = []
+        self._made: list[Place] = []
 
     @property
     def next_number(self) -> int:
@@ -69,7 +72,7 @@ class Draft:
 
     def note_item(self, place: int) -> None:
         """Remember a Navigator item that was made for this area."""
-        self._made.append(place)
+        self._made.append(self._desk.place(place))
 
     def add(self, chosen: Chosen) -> None:
         """Take a target in and write all down."""
@@ -113,14 +116,26 @@ class Draft:
 
     def discard(self) -> None:
         """Take back what was written and added to the Navigator; images stay, as they were exposed."""
-        self._desk.remove_places(self._made)
+        self._desk.remove_places([place for made in self._made for place in self._now(made)])
         self._made.clear()
-        self.files.target_file.unlink(missing_ok=True)
+        patiently(lambda: self.files.target_file.unlink(missing_ok=True), self._desk.wait)
+
+    def _now(self, made: Place) -> list[int]:
+        """Where in the table an item is now: a person may have added and removed others; empty if it is gone."""
+        return [
+            place.place
+            for place in self._desk.places()
+            if (place.label, place.kind) == (made.label, made.kind)
+            and place.stage_um.minus(made.stage_um).length < SAME_UM
+        ][-1:]
 
     def finish(self) -> None:
         """Make it an area to be acquired: its tracking target's item gets the file's name and the mark."""
-        place = self.chosen[0].place
-        if place is None:
+        own = [made for made in self._made if made.place == self.chosen[0].place]
+        here = self._now(own[0]) if own else []
+        if here:
+            place = here[0]
+        else:
             first = self.chosen[0]
             place = self._desk.add_point(first.stage_um, self._desk.stage_um()[2])
             self._desk.set_label(place, self.label(1))

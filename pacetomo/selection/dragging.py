@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from pacetomo.files.atomic import move_aside
+from pacetomo.files.exchange import mdoc_of
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.protocol import Area, Level, Missing, Picture
 from pacetomo.script_tables import SelectionSettings
@@ -15,6 +17,9 @@ from pacetomo.selection.registration import FEWEST_PAIRS, NoRegistration, Regist
 
 FAR_IN_PREVIEW = 0.25
 """Share of the Preview's shorter side beyond which a dragged one shows too little of the target's surroundings."""
+
+SAME_PLACE = 0.4
+"""Share of Record's shorter side: a place nearer to a target is that target, and nobody means to expose it twice."""
 
 BESIDE = 0.8
 """Step between Previews to choose from, as a share of their shorter side: a little of each is in its neighbours."""
@@ -59,15 +64,20 @@ class Dragging:
     def views_first(self) -> None:
         """All positions in View, then all Previews: the fewest changes of the low-dose area."""
         positions = self._positions()
-        if not positions:
-            return
-        self._bench.go(positions[0])
-        self._bench.look(self._bench.low_mag)
-        shift = self.onto_axis(positions[0], self._bench.picture(), ORIGIN)
-        if self.preview_of(shift) is not Verdict.ACCEPT:
+        while positions and not self._begun_with(positions[0]):
+            # The positions that are left are not to be lost with the first one.
+            positions = positions[1:]
+        if not positions or not self._draft.chosen:
             return
         self.view_reference()
         self.previews([position.minus(positions[0]) for position in positions[1:]], by_hand=True)
+
+    def _begun_with(self, position: XY) -> bool:
+        """Make a position the tracking target; whether that was wanted."""
+        self._bench.go(position)
+        self._bench.look(self._bench.low_mag)
+        shift = self.onto_axis(position, self._bench.picture(), ORIGIN)
+        return shift is not None and self.preview_of(shift) is Verdict.ACCEPT
 
     def by_shift(self) -> None:
         """The tracking target by hand, the others at shifts that are typed."""
@@ -96,6 +106,8 @@ class Dragging:
                 return False
             picture = self._bench.picture()
             shift = self.onto_axis(position, picture, position.minus(self.exposed_at))
+            if shift is None:
+                return False
             verdict = self.preview_of(shift)
             if verdict is Verdict.ACCEPT:
                 self.view_reference()
@@ -151,8 +163,10 @@ class Dragging:
                 self._bench.go(now)
                 self._look_in_view()
 
-    def onto_axis(self, shift: XY, before: Picture, off_centre: XY) -> XY:
+    def onto_axis(self, shift: XY, before: Picture, off_centre: XY) -> XY | None:
         """Bring a target from an image shift onto the tilt axis by the stage; the small shift that is left.
+
+        None when it was not found again and the person does not go on.
 
         `before` is a View image in which the target lies at `off_centre` (µm from its centre). The stage is not exact:
         another View image tells where the target came to lie.
@@ -168,8 +182,7 @@ class Dragging:
         if not isinstance(found, Missing):
             return left.plus(found).plus(off_centre)
         self._desk.tell(f"Warning: the tracking target was not found again ({found.reason})", Level.WARNING)
-        position = self.centred("Target 1, the tracking target, after a move of the stage", left)
-        return left if position is None else position
+        return self.centred("Target 1, the tracking target, after a move of the stage", left)
 
     def preview_of(self, position: XY) -> Verdict:
         """Preview of a position that was centred in View.
@@ -186,6 +199,16 @@ class Dragging:
 
     def preview(self, shift: XY, by_hand: bool = True) -> Verdict:
         """Take the Preview of the next target, have it refined, and save it; BACK and FINISH leave the target out."""
+        near = [
+            number
+            for number, one in enumerate(self._draft.chosen, 1)
+            if one.shift_um.minus(shift).length < SAME_PLACE * self._bench.record_um
+        ]
+        if near:
+            self._person.warn(
+                f"this is where target {near[0]} is, which is not exposed again: choose another place"
+            )
+            return Verdict.BACK
         if not self._bench.go(shift):
             return Verdict.BACK
         number = self._draft.next_number
@@ -226,7 +249,10 @@ class Dragging:
         """
         number = self._draft.next_number
         places = places_around(shift, self._wanted.previewsPerTarget, BESIDE * field_um)
-        self._desk.open_series(self._draft.files.folder / self._draft.choices_name(number))
+        path = self._draft.files.folder / self._draft.choices_name(number)
+        for old in (path, mdoc_of(path)):
+            move_aside(old, self._desk.wait)
+        self._desk.open_series(path)
         try:
             taken: list[XY] = []
             for place in places:
@@ -234,7 +260,7 @@ class Dragging:
                     continue
                 if taken:
                     self._bench.look(Area.PREVIEW)
-                self._desk.save_section()
+                self._desk.save_present()
                 self._desk.keep_present(len(taken))
                 taken.append(place)
         finally:
@@ -309,4 +335,4 @@ def parse_shift(text: str) -> XY | None:
         x, y = map(float, words)
     except ValueError:
         return None
-    return XY(x, y)
+    return XY(x, y) if XY(x, y).is_finite else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pacetomo.errors import TargetFileError
+from pacetomo.errors import ScopeError, TargetFileError
 from pacetomo.files.navigator import read_navigator
 from pacetomo.frames import ORIGIN
 from pacetomo.scope.desk import POINT, Desk, Place
@@ -17,7 +17,11 @@ def group_of(desk: Desk) -> tuple[Place, ...]:
     """Points of the group to which the selected item belongs, the selected one first; empty without a group."""
     if not desk.places():
         return ()
-    selected = desk.selected()
+    try:
+        selected = desk.selected()
+    except ScopeError:
+        # Nothing is selected: that is no group.
+        return ()
     items = read_navigator(desk.save_navigator()).items
     group = items[selected.place - 1].group
     members = [desk.place(n) for n, item in enumerate(items, 1) if group and item.group == group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pacetomo.errors import SettingsError
 from pacetomo.figure_showing import show_figure
 from pacetomo.finding import STAGE_PRECISION_UM
 from pacetomo.frames import ORIGIN, XY
@@ -24,6 +25,9 @@ from pacetomo.selection.person import Person, Verdict
 
 LATTICE_PX = 2048
 """Longer side of the View images in which the lattice is looked for."""
+
+LEAST_SINE = 0.2
+"""Of the angle between the vectors of a lattice."""
 
 LEAST_CONFIDENCE = 0.4
 """Below it structures that are no holes have been taken for some."""
@@ -59,10 +63,8 @@ class PatternWay:
         self._bench.go(self._desk.shift_um())
         self._bench.look(Area.VIEW)
         lattice = self._given() or self._found()
-        if lattice is None:
+        if lattice is None or not self._centre(lattice):
             lattice = self._dragged()
-        elif not self._centre(lattice):
-            return
         if lattice is None:
             return
         middle = self._desk.shift_um()
@@ -78,8 +80,13 @@ class PatternWay:
     def _given(self) -> Lattice | None:
         """Vectors of the settings; None where they are to be found."""
         a, b = XY(*self._wanted.vecA), XY(*self._wanted.vecB)
-        if a == ORIGIN or b == ORIGIN:
+        if a == b == ORIGIN:
             return None
+        if not spans(a, b):
+            raise SettingsError(
+                f"vecA ({a.x:g}, {a.y:g}) and vecB ({b.x:g}, {b.y:g}) µm must lead from a hole to two neighbours in "
+                "different directions; leave both at 0, 0 to have them found"
+            )
         return Lattice(a, b)
 
     def _found(self) -> Lattice | None:
@@ -107,12 +114,17 @@ class PatternWay:
             return None
         picture = self._bench.picture()
         middle = self._dragging.onto_axis(middle, picture, middle.minus(self._dragging.exposed_at))
-        steps = []
+        if middle is None:
+            return None
+        steps: list[XY] = []
         for name in ("vecA", "vecB"):
             at = self._dragging.centred(f"Neighbour of that hole along {name}", middle)
             if at is None:
                 return None
             steps.append(at.minus(middle))
+        if not spans(*steps):
+            self._person.warn("the three holes lie in a row or at one place: there is no pattern of them")
+            return None
         self._bench.go(middle)
         return Lattice(*steps)
 
@@ -249,6 +261,15 @@ class PatternWay:
         values = (*lattice.a_um, *lattice.b_um)
         overrides = {name: format_float(round(value, 4)) for name, value in zip(VECTOR_NAMES, values)}
         self._draft.add_all(chosen, {"size": str(self._wanted.size), **overrides})
+
+
+def spans(a: XY, b: XY) -> bool:
+    """Whether two vectors are those of a lattice: neither nothing nor in one line.
+
+    >>> spans(XY(3.0, 0.1), XY(0.0, 3.0)), spans(XY(3.0, 0.1), XY(6.0, 0.2)), spans(XY(0.0, 0.0), XY(1.0, 0.0))
+    (True, False, False)
+    """
+    return abs(a.x * b.y - a.y * b.x) > LEAST_SINE * a.length * b.length > 0
 
 
 def _doubt(found: FoundLattice | NoLattice) -> str | None:

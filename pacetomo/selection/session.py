@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.desk_script import CancelledError, borrowed, run_at_desk
-from pacetomo.errors import PaceError, TargetFileError
+from pacetomo.errors import PaceError, PlanError, ScopeError, TargetFileError
 from pacetomo.scope.desk import Desk, Place
 from pacetomo.scope.protocol import Area, Level
 from pacetomo.script_tables import SelectionSettings
 from pacetomo.selection.bench import Bench
-from pacetomo.selection.copy_session import copy_to_acquire
+from pacetomo.selection.copy_session import copy_to_acquire, require_free_points
 from pacetomo.selection.draft import Draft, target_file_of
 from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.groups import group_of, take_group
@@ -60,7 +60,14 @@ def select_targets(desk: Desk, wanted: SelectionSettings) -> tuple[Path, ...]:
     PaceError
         When it cannot be done.
     """
+    if desk.items_to_come() is not None:
+        raise PlanError(
+            "targets are chosen by a person: start this script from the script window. At Acquire at Items "
+            "targetsFromMontage makes targets of points, and copyToAcquire copies a pattern to them beforehand"
+        )
     desk.places()  # a closed Navigator is said before anything is exposed
+    if wanted.copyToAcquire:
+        require_free_points(desk)
     existing = _area_of_selected(desk)
     if (
         existing is not None
@@ -110,10 +117,11 @@ class _Selection:
             )
         written: list[Path] = []
         for draft in drafts:
-            if self._wanted.drawBeam:
-                draw_outlines(self._desk, self._bench, draft, self._wanted)
             draft.finish()
             written.append(draft.files.target_file)
+            if self._wanted.drawBeam:
+                draw_outlines(self._desk, self._bench, draft, self._wanted)
+                self._desk.save_navigator()
         if self._wanted.copyToAcquire:
             written.extend(copy_to_acquire(self._desk, drafts[0].files, drafts[0].targets()))
         return tuple(written)
@@ -128,7 +136,8 @@ class _Selection:
                 if count:
                     self._desk.tell(
                         f"{count} {'target' if count == 1 else 'targets'} chosen until then: "
-                        f"{draft.files.target_file.name}. No item of the Navigator is set to Acquire for it",
+                        f"{draft.files.target_file.name}. To use them, make that name the note of the item of target 1 "
+                        "and set it to Acquire; to begin anew, delete the file",
                         Level.WARNING,
                     )
             raise
@@ -162,6 +171,11 @@ class _Selection:
             self._dragging.by_shift()
             return
         group = group_of(self._desk) if wanted.fromGroup != "no" else ()
+        if len(group) < 2 and wanted.fromGroup in ("refine", "as they are"):
+            raise TargetFileError(
+                f"fromGroup is {wanted.fromGroup!r}, but the selected Navigator item belongs to no group of two "
+                "or more points: select one of the points"
+            )
         if len(group) > 1:
             by_hand = self._by_hand(group)
             if by_hand is not None:
@@ -186,10 +200,11 @@ class _Selection:
 
 def _area_of_selected(desk: Desk) -> Path | None:
     """Target file that the selected item's note names, if it is there."""
-    places = desk.places()
-    if not places:
+    try:
+        note = desk.selected().note.strip() if desk.places() else ""
+    except ScopeError:
+        # Nothing is selected, and nothing needs to be.
         return None
-    note = desk.selected().note.strip()
     try:
         path = AreaFiles(desk.folder() / note).target_file
     except TargetFileError:

@@ -87,5 +87,5 @@ def test_too_few_points_are_said_before_anything_moves(at_the_editor):
 
 def test_no_point_set_to_acquire_is_said(at_the_editor):
     _, side, document = at_the_editor()
-    with pytest.raises(TargetFileError, match="is copied to no place"):
+    with pytest.raises(TargetFileError, match="no place to copy the targets to"):
         side.copy_to_acquire(document, lambda done, of: None)

@@ -10,6 +10,7 @@ from simulated import saved
 from mock_serialem.answers import Drag, Rule
 from mock_serialem.sim.holey import HoleyMatter
 from pacetomo.desk_script import CancelledError
+from pacetomo.errors import SettingsError
 from pacetomo.files.navigator import read_navigator
 from pacetomo.files.target_file import read_targets
 from pacetomo.frames import XY
@@ -103,3 +104,18 @@ def test_a_pattern_is_copied_to_each_point_set_to_acquire_with_own_files_and_poi
         assert step == pytest.approx(original.targets[4].stage_um.minus(original.tracking.stage_um), abs=1e-3)
         assert [item.acquire for item in items if item.note == path.name] == [True]
         assert sum(item.label.startswith(f"p{number:02d}_") for item in items) == 8
+
+
+@pytest.mark.parametrize("vectors", [{"vecA": (3.0, 0.0)}, {"vecA": (3.0, 0.0), "vecB": (6.0, 0.1)}])
+def test_vectors_that_are_no_lattice_are_refused_before_any_preview(tmp_path, vectors):
+    here = Choosing(tmp_path, fidelity="kinematic")
+    with pytest.raises(SettingsError, match="two neighbours in different directions"):
+        here.choose([], targetPattern=True, **vectors)
+    assert here.exposures("P") == [] and not list(tmp_path.glob("lam*"))
+
+
+def test_three_holes_at_one_place_are_no_pattern(tmp_path):
+    here = Choosing(tmp_path, sample="lamella", fidelity="kinematic")
+    with pytest.raises(CancelledError, match="No target was chosen"):
+        here.choose([], targetPattern=True)
+    assert here.exposures("P") == []

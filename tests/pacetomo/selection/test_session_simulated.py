@@ -13,9 +13,11 @@ from mock_serialem.faults import Fault, FaultPlan
 from mock_serialem.script_window import ScriptWindow
 from pacetomo.acquire import acquire_area
 from pacetomo.desk_script import CancelledError
-from pacetomo.errors import ScopeError, TargetFileError
+from pacetomo.errors import PlanError, ScopeError, TargetFileError
 from pacetomo.files.navigator import read_navigator
+from pacetomo.files.stack import section_count
 from pacetomo.files.target_file import read_targets
+from pacetomo.frames import XY
 from pacetomo.scope.desk import MAP
 from pacetomo.scope.protocol import Area
 from pacetomo.script_tables import SelectionSettings
@@ -120,10 +122,10 @@ def test_points_of_a_group_taken_as_they_are_ask_nothing_and_cost_one_preview_ea
 
 def test_a_place_beyond_the_limit_is_said_and_another_one_asked_for(choosing):
     here = choosing(fidelity="kinematic")
-    near, far = here.places((0, 0), (3.0, 0.0))
+    first, near, far = here.places((0, 0), (0.8, 0.5), (3.0, 0.0))
     rules = [
         Rule("OKBox", r"Target 2: close", drags=(Drag(point_um=far), Drag(point_um=near))),
-        *here.drags([near]),
+        *here.drags([first]),
         here.another(2),
     ]
     here.choose(rules, imageShiftLimit=1.5, drawBeam=False)
@@ -286,3 +288,84 @@ def test_a_file_of_a_picker_with_stage_coordinates_and_scores_alone_is_acquired_
     assert places[1:] - places[0] == pytest.approx(-np.array(steps[1:]), abs=0.25)
     kept = read_targets(here.folder / "pick_tgts_run01.txt").targets
     assert [target.score for target in kept] == pytest.approx([0.8, 0.7, 0.6])
+
+
+def test_a_place_that_is_a_target_already_is_not_exposed_again(choosing):
+    here = choosing(fidelity="kinematic", stage="ideal")
+    (point,) = here.places((0, 0))
+    # Target 2 is accepted where target 1 is, twice; then the person has enough.
+    here.choose([*here.drags([point]), here.another(3)], drawBeam=False)
+    assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 1
+    assert len(here.exposures("P")) <= 2
+    assert any("this is where target 1 is" in line for line in here.session.log.lines)
+
+
+@pytest.mark.parametrize(("keep", "left"), [(True, 4), (False, 1)])
+def test_items_that_the_person_removes_and_adds_meanwhile_stay_theirs(choosing, keep, left):
+    here = choosing(fidelity="kinematic")
+    here.desk.add_point(XY(50.0, 0.0), 0.0)
+
+    class Busy(Rule):
+        def give(self):
+            here.desk.remove_places([1])
+            here.desk.set_label(here.desk.add_point(XY(60.0, 0.0), 0.0), "mine")
+            return keep, None
+
+    rules = [
+        *here.drags(here.places((0, 0), (2.0, 1.0))),
+        here.another(2),
+        Busy("YesNoBox", "Keep 2 targets"),
+    ]
+    if keep:
+        here.choose(rules, drawBeam=False)
+    else:
+        with pytest.raises(CancelledError):
+            here.choose(rules, drawBeam=False)
+    places = here.desk.places()
+    assert len(places) == left and any(place.label == "mine" for place in places)
+    noted = [place.label for place in places if place.note == "lam_tgts.txt"]
+    assert noted == (["lam_tgt_001"] if keep else [])
+
+
+def test_a_preview_is_kept_where_its_pixels_cannot_be_changed(choosing):
+    here = choosing(fidelity="kinematic")
+
+    def refuse(*_):
+        raise here.desk._sem.SEMmoduleError("no memory")
+
+    here.desk._sem.PutImageInBuffer = refuse
+    here.choose([*here.drags(here.places((0, 0))), here.another(1)], drawBeam=False)
+    assert (here.folder / "lam_tgt_001.mrc").is_file()
+
+
+def test_a_full_disk_is_waited_for_with_the_image(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.inject(FaultPlan((Fault("disk_full", commands=("Save",), call=1, seconds=300.0),)))
+    here.choose([*here.drags(here.places((0, 0))), here.another(1)], drawBeam=False)
+    assert section_count(here.folder / "lam_tgt_001.mrc") == 1
+    assert len(here.exposures("P")) <= 2
+
+
+def test_nobody_is_there_to_choose_at_acquire_at_items(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.navigator.acquiring = here.session.navigator.add_point(0.0, 0.0, acquire=True) - 1
+    with pytest.raises(PlanError, match="chosen by a person: start this script from the script window"):
+        here.choose([], guidance=False, outputName="lam")
+    assert here.exposures() == []
+
+
+def test_a_group_that_is_none_is_said(choosing):
+    here = choosing(fidelity="kinematic")
+    here.add_points(here.places((0, 0)))
+    with pytest.raises(TargetFileError, match="belongs to no group of two or more"):
+        here.choose([], fromGroup="as they are")
+    assert here.exposures() == []
+
+
+def test_an_error_says_what_was_chosen_until_then_and_puts_the_microscope_back(choosing):
+    here = choosing(fidelity="kinematic")
+    here.session.inject(FaultPlan((Fault("error", commands=("Preview",), call=3),)))
+    with pytest.raises(ScopeError):
+        here.choose([*here.drags(here.places((0, 0), (2.0, 1.0))), here.another(2)])
+    assert any("1 target chosen until then: lam_tgts.txt" in line for line in here.session.log.lines)
+    assert here.desk.shift_um().length < 1e-3
