@@ -293,8 +293,8 @@ def test_a_file_of_a_picker_with_stage_coordinates_and_scores_alone_is_acquired_
 def test_a_place_that_is_a_target_already_is_not_exposed_again(choosing):
     here = choosing(fidelity="kinematic", stage="ideal")
     (point,) = here.places((0, 0))
-    # Target 2 is accepted where target 1 is, twice; then the person has enough.
-    here.choose([*here.drags([point]), here.another(3)], drawBeam=False)
+    # Target 2 is dragged where target 1 is, twice; then the person has enough.
+    here.choose([*here.drags([point, point]), here.another(3)], drawBeam=False)
     assert len(read_targets(here.folder / "lam_tgts.txt").targets) == 1
     assert len(here.exposures("P")) <= 2
     assert any("this is where target 1 is" in line for line in here.session.log.lines)
