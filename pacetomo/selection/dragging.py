@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from pacetomo.files.atomic import move_aside
-from pacetomo.files.exchange import mdoc_of
 from pacetomo.frames import ORIGIN, XY
 from pacetomo.scope.protocol import Area, Level, Missing, Picture
 from pacetomo.script_tables import SelectionSettings
 from pacetomo.selection.bench import NEAR_UM, Bench, Chosen
+from pacetomo.selection.choices import best_of
 from pacetomo.selection.draft import Draft
 from pacetomo.selection.person import Person, Verdict
 from pacetomo.selection.registration import FEWEST_PAIRS, NoRegistration, Registration, register
@@ -20,9 +19,6 @@ FAR_IN_PREVIEW = 0.25
 
 SAME_PLACE = 0.4
 """Share of Record's shorter side: a place nearer to a target is that target, and nobody means to expose it twice."""
-
-BESIDE = 0.8
-"""Step between Previews to choose from, as a share of their shorter side: a little of each is in its neighbours."""
 
 FAR_IN_VIEW = 0.3
 """Share of a View image's shorter side beyond which another one is taken to choose the next position in."""
@@ -214,7 +210,9 @@ class Dragging:
         number = self._draft.next_number
         shot = self._bench.look(Area.PREVIEW)
         if by_hand and self._wanted.allViewsFirst and self._wanted.previewsPerTarget > 1:
-            best = self._best_of(shift, min(shot.field_um))
+            best = best_of(
+                self._bench, self._draft, shift, min(shot.field_um), self._wanted.previewsPerTarget
+            )
             if best is None or not self._bench.go(best):
                 return Verdict.BACK
             shift = best
@@ -241,41 +239,6 @@ class Dragging:
         stage = stage.plus(self._bench.stage_step_um(moved))
         self._draft.add(Chosen(shift.plus(moved), stage, reference, place))
         return Verdict.ACCEPT
-
-    def _best_of(self, shift: XY, field_um: float) -> XY | None:
-        """Further Previews around the one just taken, of which one is chosen; its shift, or None for none of them.
-
-        All are kept in a stack of their own, and in buffers to look at; the one chosen becomes the present image.
-        """
-        number = self._draft.next_number
-        places = places_around(shift, self._wanted.previewsPerTarget, BESIDE * field_um)
-        path = self._draft.files.folder / self._draft.choices_name(number)
-        for old in (path, mdoc_of(path)):
-            move_aside(old, self._desk.wait)
-        self._desk.open_series(path)
-        try:
-            taken: list[XY] = []
-            for place in places:
-                if taken and not self._bench.go(place):
-                    continue
-                if taken:
-                    self._bench.look(Area.PREVIEW)
-                self._desk.save_present()
-                self._desk.keep_present(len(taken))
-                taken.append(place)
-        finally:
-            self._desk.close_series()
-        buffers = self._desk.keeping_buffers(len(taken))
-        answer = self._desk.enter_number(
-            f"Target {number}: which of the {len(taken)} Previews in buffers {buffers} (1 is the first; 0 for none)?",
-            1,
-            0,
-        )
-        choice = round(answer or 0)
-        if not 1 <= choice <= len(taken):
-            return None
-        self._desk.bring_back(choice - 1)
-        return taken[choice - 1]
 
     def view_reference(self) -> None:
         """View image of the tracking target, by which the area is found again."""
@@ -311,17 +274,6 @@ class Dragging:
                 else:
                     registration = answer
                     self._desk.tell(registration.describe())
-
-
-def places_around(middle: XY, count: int, step_um: float) -> tuple[XY, ...]:
-    """The middle and the first of the eight places around it, on a square grid.
-
-    >>> places_around(XY(0, 0), 3, 0.8)
-    (XY(x=0, y=0), XY(x=0.8, y=0.0), XY(x=0.8, y=0.8))
-    """
-    ring = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
-    around = [middle.plus(XY(right * step_um, up * step_um)) for right, up in ring]
-    return (middle, *around[: count - 1])
 
 
 def parse_shift(text: str) -> XY | None:

@@ -8,17 +8,14 @@ tracking target, and each area takes the target nearest to its middle for it, as
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pacetomo.errors import PlanError
-from pacetomo.frames import ORIGIN, XY, Matrix2
-from pacetomo.targets import Layout, Target, TargetSet
+from pacetomo.frames import XY
 
 Floats = NDArray[np.float64]
 
@@ -145,81 +142,3 @@ def _settled(
             break
         centres = moved
     return centres
-
-
-def split_targets(
-    targets: TargetSet,
-    limit_um: float,
-    specimen_to_stage: Matrix2 | None = None,
-    picked_at_deg: float = 0.0,
-) -> tuple[TargetSet, ...]:
-    """Areas within the image-shift limit, each with coordinates relative to its own tracking target.
-
-    Targets are numbered anew in each area; their files keep their names, which stay different ones. The measuring
-    points of the sample's geometry go to every area whose tracking target reaches them.
-
-    Parameters
-    ----------
-    targets : TargetSet
-        With specimen coordinates for every target (`TargetSet.resolved_shifts`). If all lie within the limit of the
-        tracking target, it is kept and nothing is split.
-    limit_um : float
-        Image-shift limit, as a distance in the specimen frame.
-    specimen_to_stage : Matrix2, optional
-        µm in the specimen frame to µm of stage movement: tracking targets without stage coordinates get them by it.
-    picked_at_deg : float
-        Stage tilt at which the specimen coordinates hold.
-
-    Returns
-    -------
-    tuple of TargetSet
-        The same set alone, if nothing need be split.
-
-    Raises
-    ------
-    PlanError
-        If a target has no specimen coordinates, or the limit is no length.
-    """
-    places = []
-    for target in targets.targets:
-        if target.shift_um is None:
-            raise PlanError(
-                f"target {target.number} has no SSX and SSY: areas are split by specimen coordinates"
-            )
-        places.append(target.shift_um)
-    groups = split_places(places, limit_um, first=0 if places else None)
-    if len(groups) <= 1 and (not groups or groups[0].tracking == 0):
-        return (targets,)
-    return tuple(_area(targets, group, limit_um, specimen_to_stage, picked_at_deg) for group in groups)
-
-
-def _area(
-    targets: TargetSet, group: Group, limit_um: float, to_stage: Matrix2 | None, picked_at_deg: float
-) -> TargetSet:
-    """One area of a set."""
-    origin = targets.targets[group.tracking].shift_um or ORIGIN
-    first = targets.tracking
-    members = []
-    for number, n in enumerate(group.members, 1):
-        target = targets.targets[n]
-        place = target.shift_um or ORIGIN
-        if number == 1 and target.stage_um is None:
-            target = replace(target, stage_um=_stage_um(first, place, to_stage, picked_at_deg))
-        members.append(replace(target, number=number, shift_um=place.minus(origin), source=()))
-    points = tuple(
-        replace(point, shift_um=point.shift_um.minus(origin), source=())
-        for point in targets.geo_points
-        if point.shift_um.minus(origin).length <= limit_um
-    )
-    area = replace(targets, targets=tuple(members), geo_points=points, layout=Layout(), warnings=())
-    # The size of a pattern tells how many holes it has to each side, which no part of it has.
-    return area.without_override("size")
-
-
-def _stage_um(first: Target, place: XY, to_stage: Matrix2 | None, picked_at_deg: float) -> XY | None:
-    """Stage coordinates of a place, from those of the set's tracking target; the way back of `resolved_shifts`."""
-    if to_stage is None or first.stage_um is None:
-        return None
-    moved = place.minus(first.shift_um or ORIGIN)
-    flat = XY(moved.x, moved.y / math.cos(math.radians(picked_at_deg)))
-    return first.stage_um.plus(to_stage.apply(flat))

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacetomo.errors import PlanError
-from pacetomo.frames import XY, Matrix2
-from pacetomo.selection.splitting import split_places, split_targets
-from pacetomo.targets import GeoPoint, Override, Target, TargetSet
+from pacetomo.frames import XY
+from pacetomo.selection.splitting import split_places
 
 places = st.lists(st.builds(XY, st.floats(-40, 40), st.floats(-40, 40)), min_size=1, max_size=40)
 limits = st.floats(1.0, 60.0)
@@ -62,43 +61,10 @@ def test_the_tracking_target_lies_near_the_middle_of_its_area() -> None:
     assert [group.tracking for group in groups] == [12, 37]
 
 
-def test_nothing_is_split_that_the_tracking_target_reaches() -> None:
-    targets = target_set([XY(0, 0), XY(9, 0), XY(10, 0)])
-    assert split_targets(targets, 10.0) == (targets,)
-
-
-def test_areas_have_coordinates_of_their_own() -> None:
-    to_stage = Matrix2(0.0, -1.0, 1.0, 0.0)
-    targets = target_set([XY(0, 0), XY(2, 1), XY(-2, 0), XY(40, 8), XY(42, 8), XY(38, 8)])
-    near, far = split_targets(targets, 10.0, to_stage, picked_at_deg=60.0)
-    assert [target.series for target in near.targets] == ["a_ts_001.mrc", "a_ts_002.mrc", "a_ts_003.mrc"]
-    assert [target.series for target in far.targets] == ["a_ts_004.mrc", "a_ts_005.mrc", "a_ts_006.mrc"]
-    assert [target.number for target in far.targets] == [1, 2, 3]
-    assert [target.shift_um for target in far.targets] == [XY(0, 0), XY(2, 0), XY(-2, 0)]
-    # Y of the specimen is seen shortened by cos 60; the stage is turned by 90 degrees.
-    assert far.tracking.stage_um == pytest.approx((100.0 - 16.0, 200.0 + 40.0))
-    assert near.tracking.stage_um == XY(100.0, 200.0)
-    assert [point.shift_um for point in near.geo_points] == [XY(0, 3)]
-    assert [point.shift_um for point in far.geo_points] == [XY(1, 1)]
-    assert [override.name for override in far.overrides] == ["pretilt"]
-
-
-def test_targets_without_specimen_coordinates_and_senseless_limits_are_refused() -> None:
-    with pytest.raises(PlanError, match="target 2 has no SSX"):
-        split_targets(TargetSet((Target(1, "a", shift_um=XY(0, 0)), Target(2, "b", stage_um=XY(1, 1)))), 5.0)
+def test_senseless_limits_and_places_are_refused() -> None:
     for limit in (0.0, -1.0, math.nan):
         with pytest.raises(PlanError, match="limit"):
             split_places([XY(0, 0)], limit)
     with pytest.raises(PlanError, match="finite"):
         split_places([XY(math.inf, 0)], 1.0)
     assert split_places([], 1.0) == ()
-
-
-def target_set(shifts_um: list[XY]) -> TargetSet:
-    made = [Target(n, f"a_ts_{n:03d}.mrc", shift_um=XY(*shift)) for n, shift in enumerate(shifts_um, 1)]
-    made[0] = Target(1, "a_ts_001.mrc", shift_um=XY(0, 0), stage_um=XY(100.0, 200.0))
-    return TargetSet(
-        tuple(made),
-        (Override("pretilt", "5"), Override("size", "2")),
-        (GeoPoint(XY(0, 3)), GeoPoint(XY(41, 9)), GeoPoint(XY(20, 0))),
-    )
