@@ -154,4 +154,6 @@ def _stacks(names: Sequence[str]) -> list[Path]:
 
 
 def _is_auxiliary(stack: Path) -> bool:
-    return _AUXILIARY.search(stack.stem) is not None
+    from pacetomo.files.sorting import is_unsorted
+
+    return is_unsorted(stack) or _AUXILIARY.search(stack.stem) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
@@ -12,11 +11,10 @@ from pacetomo.errors import PaceError
 from pacetomo.files.atomic import Wait
 from pacetomo.files.frame_stack import FRAME_SUFFIXES, frame_count
 from pacetomo.files.mdoc import MdocSection, read_mdoc
+from pacetomo.files.sorting import is_unsorted
 from pacetomo.frame_names import noted_names
 from pacetomo.problem import listed
 from pacetomo.series_check import Verdict
-
-_ASIDE = re.compile(r"_unsorted\.[^.]+\.mdoc$", re.IGNORECASE)
 
 
 class _Named(NamedTuple):
@@ -73,7 +71,7 @@ def _named(folder: Path, wait: Wait | None) -> tuple[dict[str, list[_Named]], li
     named: dict[str, list[_Named]] = {}
     wrong = []
     for path in sorted(folder.iterdir()):
-        if not path.name.lower().endswith(".mdoc") or _ASIDE.search(path.name):
+        if not path.name.lower().endswith(".mdoc") or is_unsorted(Path(path.stem)):
             continue
         try:
             images = read_mdoc(path, wait).images

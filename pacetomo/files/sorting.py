@@ -116,6 +116,15 @@ def _keep_unsorted(mdoc_path: Path, beside: bool, wait: Wait | None) -> None:
         keep_copy(mdoc_path, mdoc_path.parent / UNSORTED, wait)
 
 
+def is_unsorted(stack: Path) -> bool:
+    """Whether metadata called after this stack are only what a sorted series had before, kept beside it.
+
+    >>> is_unsorted(Path("area_ts_001_unsorted.mrc")), is_unsorted(Path("area_ts_001.mrc"))
+    (True, False)
+    """
+    return stack.stem.lower().endswith(BESIDE)
+
+
 def read_metadata(stack: Path, wait: Wait | None = None) -> Mdoc | None:
     """Return the metadata of a stack; None if there is none. MetadataError if it cannot be read."""
     path = mdoc_of(stack)
