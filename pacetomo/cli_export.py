@@ -92,7 +92,7 @@ def _run_export(options: argparse.Namespace) -> int:
         "frame_pixel_angstrom": options.frame_pixel,
     }
     stacks = _stacks(options.files)
-    series, refused = [], []
+    series, refused, reasons = [], [], []
     for stack in stacks:
         try:
             series.append(read_series(stack, options.dose, pause))
@@ -110,10 +110,14 @@ def _run_export(options: argparse.Namespace) -> int:
         for line in _told(done.remarks):
             print(f"warning: {line}", file=sys.stderr)
         print(f"{done.folder}: {len(series)} series for {options.program}, {done.files} files")
+        if done.without_stack:
+            reasons.append(f"{len(done.without_stack)} of {len(series)} stacks were not put beside")
     if len(stacks) == 1 and refused:
         raise refused[0]
     if refused:
-        raise PaceError(f"{len(refused)} of {len(stacks)} series were not exported, for the reasons above")
+        reasons.insert(0, f"{len(refused)} of {len(stacks)} series were not exported")
+    if reasons:
+        raise PaceError(f"{' and '.join(reasons)}, for the reasons above")
     return 0
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pacetomo.errors import StackError
 from pacetomo.export.aretomo3 import aretomo3_files
 from pacetomo.export.folder import place_stack, write_files
 from pacetomo.export.imod import imod_files
@@ -36,11 +37,15 @@ _TAKES_SORTED = ("scipion",)
 
 
 class Exported(NamedTuple):
-    """Folder of an export, how many files it got, and what to know about them."""
+    """Folder of an export, how many files it got, what to know about them, and the series that have no stack there.
+
+    `without_stack` is empty where no stacks were asked for.
+    """
 
     folder: Path
     files: int
     remarks: tuple[Remark, ...]
+    without_stack: tuple[str, ...] = ()
 
 
 def export(
@@ -71,22 +76,32 @@ def export(
     wait : callable, optional
         As in `pacetomo.files.atomic`.
 
+    Returns
+    -------
+    Exported
+        A stack that is not there or cannot be put beside is a remark and keeps no other from it.
+
     Raises
     ------
     PaceError
-        If something cannot be read or written. Existing files have kept their content under their own or a backup
-        name.
+        If something else cannot be read or written. Existing files have kept their content under their own or a
+        backup name.
     """
     refuse_same_names(series)
     product = PROGRAMS[program](series, options)
     write_files(folder, product.files, series, wait)
     remarks = [Remark(each.name, text) for each in series for text in each.warnings]
     remarks += product.remarks
+    lacking = []
     for each in series:
         name = each.stack.name if program == "imod" else stack_name(each)
         if with_stacks:
-            place_stack(each, folder / name, program in _TAKES_SORTED, progress, wait)
+            try:
+                place_stack(each, folder / name, program in _TAKES_SORTED, progress, wait)
+            except StackError as err:
+                lacking.append(each.name)
+                remarks.append(Remark(each.name, str(err)))
         elif program in _TAKES_SORTED and each.has_stack and not each.is_sorted:
             text = "the stack is not in order of tilt, which Scipion needs; use --with-stacks"
             remarks.append(Remark(each.name, text))
-    return Exported(folder, len(product.files), tuple(remarks))
+    return Exported(folder, len(product.files), tuple(remarks), tuple(lacking))

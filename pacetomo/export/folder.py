@@ -92,7 +92,7 @@ def place_stack(
         If there is no stack, no room, or the folder cannot be written.
     """
     if not series.has_stack:
-        raise StackError(f"{series.stack}: the stack is not there")
+        raise StackError("its stack is not there and cannot be put beside what is written")
     order = [view.section for view in (series.by_tilt if in_order_of_tilt else series.views)]
     is_same = order == sorted(order)
     if path.exists() and os.path.samefile(path, series.stack):

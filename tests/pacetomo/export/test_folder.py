@@ -7,6 +7,7 @@ import pytest
 from stacks import write_series
 
 from pacetomo.cli import main
+from pacetomo.errors import StackError
 from pacetomo.export import folder as export_folder
 from pacetomo.files.mdoc import read_mdoc
 
@@ -96,9 +97,34 @@ def test_another_stack_of_that_name_is_kept(tmp_path):
     assert (tmp_path / "export_imod" / "a_ts_001.mrc~1").read_bytes() == b"other"
 
 
-def test_a_stack_that_was_deleted_cannot_be_put_beside(tmp_path, capsys):
-    stack = series_in(tmp_path)
-    stack.unlink()
-    assert export("warp", stack.with_name("a_ts_001.mrc.mdoc")) == 0
-    assert export("imod", stack.with_name("a_ts_001.mrc.mdoc"), "--with-stacks") == 1
-    assert "the stack is not there" in capsys.readouterr().err
+def test_a_stack_that_was_deleted_keeps_no_other_from_being_put_beside(tmp_path, capsys):
+    for number in (1, 2, 3):
+        series_in(tmp_path, f"a_ts_{number:03d}.mrc")
+    (tmp_path / "a_ts_002.mrc").unlink()
+    assert export("warp", tmp_path) == 0
+    capsys.readouterr()
+    assert export("imod", tmp_path, "--with-stacks") == 1
+    told = capsys.readouterr()
+    assert "3 series for imod, 12 files" in told.out
+    assert "warning: a_ts_002: its stack is not there" in told.err
+    assert "1 of 3 stacks were not put beside, for the reasons above" in told.err.splitlines()[-1]
+    written = {path.name for path in (tmp_path / "export_imod").iterdir()}
+    assert {"a_ts_001.mrc", "a_ts_003.mrc", "a_ts_002.tlt"} < written and "a_ts_002.mrc" not in written
+
+
+def test_a_stack_that_cannot_be_put_beside_keeps_no_other_from_it(tmp_path, capsys, monkeypatch):
+    for number in (1, 2):
+        series_in(tmp_path, f"a_ts_{number:03d}.mrc")
+    whole = export_folder.read_layout
+
+    def read_layout(path, wait=None):
+        if path.name == "a_ts_001.mrc":
+            raise StackError(f"{path}: the stack cannot be read (held)")
+        return whole(path, wait)
+
+    monkeypatch.setattr(export_folder, "read_layout", read_layout)
+    assert export("scipion", tmp_path, "--with-stacks") == 1
+    err = capsys.readouterr().err
+    assert "a_ts_001.mrc: the stack cannot be read (held)" in err and "1 of 2 stacks were not" in err
+    written = {path.name for path in (tmp_path / "export_scipion").iterdir()}
+    assert written == {"a_ts_001.mdoc", "a_ts_002.mdoc", "a_ts_002.mrc"}
