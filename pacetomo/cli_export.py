@@ -46,7 +46,7 @@ def add_export(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--with-stacks",
         action="store_true",
-        help="put the stacks beside what is written: linked, or copied where they must be sorted",
+        help="put the stacks beside what is written: linked, or copied where their sections need another order",
     )
     parser.add_argument("--frames", metavar="DIR", help="folder of the frames as the program sees it")
     parser.add_argument(

@@ -13,11 +13,12 @@ from pacetomo.errors import StackError
 from pacetomo.export.aretomo3 import aretomo3_files
 from pacetomo.export.folder import place_stack, write_files
 from pacetomo.export.imod import imod_files
-from pacetomo.export.nextpyp import nextpyp_files
+from pacetomo.export.mdocs import ViewsInOrder, views_by_tilt, views_by_time
+from pacetomo.export.nextpyp import nextpyp_files, nextpyp_views
 from pacetomo.export.product import Options, Product, Remark, refuse_same_names, stack_name
 from pacetomo.export.relion5 import relion5_files
 from pacetomo.export.scipion import scipion_files
-from pacetomo.export.series import Series
+from pacetomo.export.series import Series, View
 from pacetomo.export.warp import warp_files
 from pacetomo.files.atomic import Wait
 from pacetomo.files.exchange import Progress
@@ -32,8 +33,19 @@ PROGRAMS: Mapping[str, Callable[[Sequence[Series], Options], Product]] = {
 }
 """What is made for each program."""
 
-_TAKES_SORTED = ("scipion",)
-"""Programs that take the sections of a stack for images in order of tilt."""
+_SECTIONS: Mapping[str, ViewsInOrder] = {
+    "warp": views_by_time,
+    "aretomo3": views_by_time,
+    "scipion": views_by_tilt,
+    "nextpyp": nextpyp_views,
+}
+"""Order of a stack's sections where it lies beside an mdoc: that of the mdoc's. The other programs take it as it is."""
+
+_OTHER_ORDER = {
+    "scipion": "the stack is not in order of tilt, which Scipion needs; use --with-stacks",
+    "nextpyp": "the stack is in another order than what is written; to import it, use --with-stacks",
+}
+"""What to say of a stack that is not put beside and is in another order."""
 
 
 class Exported(NamedTuple):
@@ -94,14 +106,18 @@ def export(
     remarks += product.remarks
     lacking = []
     for each in series:
+        sections = [view.section for view in _SECTIONS.get(program, _as_it_is)(each)]
         name = each.stack.name if program == "imod" else stack_name(each)
         if with_stacks:
             try:
-                place_stack(each, folder / name, program in _TAKES_SORTED, progress, wait)
+                place_stack(each, folder / name, sections, progress, wait)
             except StackError as err:
                 lacking.append(each.name)
                 remarks.append(Remark(each.name, str(err)))
-        elif program in _TAKES_SORTED and each.has_stack and not each.is_sorted:
-            text = "the stack is not in order of tilt, which Scipion needs; use --with-stacks"
-            remarks.append(Remark(each.name, text))
+        elif program in _OTHER_ORDER and each.has_stack and sections != sorted(sections):
+            remarks.append(Remark(each.name, _OTHER_ORDER[program]))
     return Exported(folder, len(product.files), tuple(remarks), tuple(lacking))
+
+
+def _as_it_is(series: Series) -> Sequence[View]:
+    return series.views

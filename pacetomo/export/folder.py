@@ -73,13 +73,25 @@ def _refuse_second_metadata(folder: Path, own: set[str], stacks: set[str], wait:
 def place_stack(
     series: Series,
     path: Path,
-    in_order_of_tilt: bool,
+    order: Sequence[int],
     progress: Progress | None = None,
     wait: Wait | None = None,
 ) -> str:
     """Put the stack of a series into the folder of an export, under a name of its own.
 
-    A hard link where nothing has to be changed and the disk knows links, else a copy, sorted if need be.
+    A hard link where nothing has to be changed and the disk knows links, else a copy.
+
+    Parameters
+    ----------
+    series : Series
+    path : Path
+        Where to; another file of that name gets a backup name.
+    order : sequence of int
+        Sections of the stack, each once, in the order they are to have.
+    progress : callable, optional
+        Told how many sections are copied, of how many.
+    wait : callable, optional
+        As in `pacetomo.files.atomic`.
 
     Returns
     -------
@@ -93,9 +105,8 @@ def place_stack(
     """
     if not series.has_stack:
         raise StackError("its stack is not there and cannot be put beside what is written")
-    order = [view.section for view in (series.by_tilt if in_order_of_tilt else series.views)]
-    is_same = order == sorted(order)
-    if path.exists() and os.path.samefile(path, series.stack):
+    is_same = list(order) == list(range(len(series.views)))
+    if is_same and path.exists() and os.path.samefile(path, series.stack):
         return "is there"
     move_aside(path, wait, StackError)
     if is_same and _is_linked(series.stack, path):
@@ -113,7 +124,7 @@ def place_stack(
         patiently(lambda: os.replace(part, path), wait)
     except OSError as err:
         raise StackError(f"{path}: cannot be written ({err.strerror})") from err
-    return "copied" if is_same else "copied in order of tilt"
+    return "copied" if is_same else "copied in another order"
 
 
 def _is_linked(source: Path, path: Path) -> bool:

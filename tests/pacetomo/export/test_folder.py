@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import mrcfile
@@ -8,9 +9,13 @@ from stacks import write_series
 
 from pacetomo.cli import main
 from pacetomo.errors import StackError
+from pacetomo.export import PROGRAMS
 from pacetomo.export import folder as export_folder
+from pacetomo.files.extended_header import tilts_deg
 from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.stack import read_layout
 
+STAR = "tilt_series/a_ts_001.star"
 TILTS = [0.0, 3.0, -3.0, -6.0, 6.0]
 
 
@@ -76,6 +81,57 @@ def test_scipion_gets_a_sorted_copy_of_a_stack_that_is_not_sorted(tmp_path, caps
         assert list(found.data[:, 0, 0]) == [-60, -30, 0, 30, 60]
     tilts = [image.tilt_deg for image in read_mdoc(copied.with_name("a_ts_001.mdoc")).images]
     assert tilts == sorted(TILTS) and stack.read_bytes() == before
+
+
+def tilts_beside(folder, program):
+    """Tilts of the sections of the stack, one after the other, as the written files have them."""
+    if program == "imod":
+        return [float(line) for line in (folder / "a_ts_001.tlt").read_text().split()]
+    if program != "relion5":
+        return [image.tilt_deg for image in read_mdoc(folder / "a_ts_001.mdoc").images]
+    rows = re.findall(r"^(\d+)@a_ts_001.mrc:mrcs +(\S+) ", (folder / STAR).read_text(), re.MULTILINE)
+    return [float(tilt) for _, tilt in sorted((int(section), tilt) for section, tilt in rows)]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("is_sorted", [False, True])
+@pytest.mark.parametrize("has_frames", [False, True])
+def test_each_section_of_a_stack_is_that_of_the_metadata(tmp_path, program, is_sorted, has_frames):
+    stack = series_in(tmp_path)
+    mdoc = tmp_path / "a_ts_001.mrc.mdoc"
+    if not has_frames or program == "relion5":
+        mdoc.write_text(re.sub("SubFramePath.*\n", "", mdoc.read_text()))
+    if is_sorted:
+        assert main(["sort", str(stack)]) == 0
+    assert export(program, stack, "--with-stacks", "--dose", "3") == 0
+    folder = tmp_path / f"export_{program}"
+    with mrcfile.open(folder / "a_ts_001.mrc", permissive=True) as found:
+        in_pixels = [value / 10 for value in found.data[:, 0, 0]]
+    assert tilts_beside(folder, program) == in_pixels and sorted(in_pixels) == sorted(TILTS)
+    told = tilts_deg(read_layout(folder / "a_ts_001.mrc"))
+    assert told == pytest.approx(in_pixels)
+    if program == "nextpyp":
+        tilts = [float(line) for line in (folder / "a_ts_001.rawtlt").read_text().split()]
+        assert tilts == in_pixels
+
+
+def test_a_link_to_a_stack_in_another_order_is_replaced(tmp_path):
+    stack = series_in(tmp_path)
+    assert main(["sort", str(stack)]) == 0
+    (tmp_path / "export_warp").mkdir()
+    os.link(stack, tmp_path / "export_warp" / "a_ts_001.mrc")
+    before = stack.read_bytes()
+    assert export("warp", stack, "--with-stacks") == 0
+    with mrcfile.open(tmp_path / "export_warp" / "a_ts_001.mrc", permissive=True) as found:
+        assert [value / 10 for value in found.data[:, 0, 0]] == TILTS
+    assert stack.read_bytes() == before
+
+
+def test_a_sorted_stack_is_not_that_of_nextpyps_metadata(tmp_path, capsys):
+    stack = series_in(tmp_path)
+    assert export("nextpyp", stack) == 0 and "another order" not in capsys.readouterr().err
+    assert main(["sort", str(stack)]) == 0
+    assert export("nextpyp", stack) == 0 and "another order" in capsys.readouterr().err
 
 
 def test_a_disk_that_knows_no_links_gets_a_copy(tmp_path, monkeypatch):
