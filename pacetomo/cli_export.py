@@ -46,7 +46,11 @@ def add_export(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--with-stacks",
         action="store_true",
-        help="put the stacks beside what is written: linked, or copied where their sections need another order",
+        help="put the stacks beside what is written: linked, so that what changes them there changes the "
+        "series itself, or copied where their sections need another order",
+    )
+    parser.add_argument(
+        "--copy-stacks", action="store_true", help="the same with copies, which other programs may change"
     )
     parser.add_argument("--frames", metavar="DIR", help="folder of the frames as the program sees it")
     parser.add_argument(
@@ -105,7 +109,8 @@ def _run_export(options: argparse.Namespace) -> int:
         wanted = Options(**{name: value for name, value in given.items() if value is not None})
         with WorkBar(sys.stderr) as bar:
             bar.begin(str(folder))
-            done = export(options.program, series, wanted, folder, options.with_stacks, bar.update, pause)
+            stacks_too = options.with_stacks, bar.update, pause, options.copy_stacks
+            done = export(options.program, series, wanted, folder, *stacks_too)
             bar.clear()
         for line in _told(done.remarks):
             print(f"warning: {line}", file=sys.stderr)

@@ -68,6 +68,7 @@ def export(
     with_stacks: bool = False,
     progress: Progress | None = None,
     wait: Wait | None = None,
+    copy_stacks: bool = False,
 ) -> Exported:
     """Export series for a program.
 
@@ -87,6 +88,8 @@ def export(
         Told how many sections of a stack are copied, of how many.
     wait : callable, optional
         As in `pacetomo.files.atomic`.
+    copy_stacks : bool
+        Put the stacks beside as copies, which other programs may change.
 
     Returns
     -------
@@ -108,9 +111,9 @@ def export(
     for each in series:
         sections = [view.section for view in _SECTIONS.get(program, _as_it_is)(each)]
         name = each.stack.name if program == "imod" else stack_name(each)
-        if with_stacks:
+        if with_stacks or copy_stacks:
             try:
-                place_stack(each, folder / name, sections, progress, wait)
+                place_stack(each, folder / name, sections, progress, wait, copy_stacks)
             except StackError as err:
                 lacking.append(each.name)
                 remarks.append(Remark(each.name, str(err)))

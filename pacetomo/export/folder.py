@@ -76,10 +76,12 @@ def place_stack(
     order: Sequence[int],
     progress: Progress | None = None,
     wait: Wait | None = None,
+    as_copy: bool = False,
 ) -> str:
     """Put the stack of a series into the folder of an export, under a name of its own.
 
-    A hard link where nothing has to be changed and the disk knows links, else a copy.
+    A hard link where nothing has to be changed and the disk knows links, else a copy. Who writes into a linked stack
+    writes into that of the series.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ def place_stack(
         Told how many sections are copied, of how many.
     wait : callable, optional
         As in `pacetomo.files.atomic`.
+    as_copy : bool
+        Never link. A link of an earlier export gives way to a copy.
 
     Returns
     -------
@@ -106,10 +110,11 @@ def place_stack(
     if not series.has_stack:
         raise StackError("its stack is not there and cannot be put beside what is written")
     is_same = list(order) == list(range(len(series.views)))
-    if is_same and path.exists() and os.path.samefile(path, series.stack):
+    is_link = path.exists() and os.path.samefile(path, series.stack)
+    if is_link and (_is_same_name(path, series.stack) or (is_same and not as_copy)):
         return "is there"
     move_aside(path, wait, StackError)
-    if is_same and _is_linked(series.stack, path):
+    if is_same and not as_copy and _is_linked(series.stack, path):
         return "linked"
     layout = read_layout(series.stack, wait)
 
@@ -125,6 +130,11 @@ def place_stack(
     except OSError as err:
         raise StackError(f"{path}: cannot be written ({err.strerror})") from err
     return "copied" if is_same else "copied in another order"
+
+
+def _is_same_name(path: Path, stack: Path) -> bool:
+    """Whether the path of a file that is the stack is no link to it but its own: an export beside the series."""
+    return os.path.samefile(path.parent, stack.parent) and path.name.lower() == stack.name.lower()
 
 
 def _is_linked(source: Path, path: Path) -> bool:

@@ -145,6 +145,27 @@ def test_a_disk_that_knows_no_links_gets_a_copy(tmp_path, monkeypatch):
     assert copied.read_bytes() == stack.read_bytes() and not os.path.samefile(copied, stack)
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_copies_may_be_changed_by_other_programs(tmp_path, program):
+    stack = series_in(tmp_path, tilts=sorted(TILTS))
+    before = stack.read_bytes()
+    assert export(program, stack, "--with-stacks", "--dose", "3") == 0  # its link gives way
+    assert export(program, stack, "--copy-stacks", "--dose", "3") == 0
+    copied = tmp_path / f"export_{program}" / "a_ts_001.mrc"
+    assert len(copied.read_bytes()) == len(before) and not os.path.samefile(copied, stack)
+    with copied.open("r+b") as stream:
+        stream.seek(-64, os.SEEK_END)
+        stream.write(b"\xff" * 64)
+    assert stack.read_bytes() == before
+
+
+def test_an_export_beside_the_series_leaves_its_stack_where_it_is(tmp_path):
+    stack = series_in(tmp_path)
+    before = stack.read_bytes()
+    assert export("imod", stack, "--copy-stacks", "--out", tmp_path) == 0
+    assert stack.read_bytes() == before and not list(tmp_path.glob("*~*"))
+
+
 def test_another_stack_of_that_name_is_kept(tmp_path):
     stack = series_in(tmp_path, tilts=sorted(TILTS))
     (tmp_path / "export_imod").mkdir()
