@@ -13,7 +13,7 @@ from pacetomo.export.series import Series
 from pacetomo.files.atomic import Wait, move_aside, patiently, write_with_backup
 from pacetomo.files.exchange import Progress, make_folder, write_part
 from pacetomo.files.extended_header import reordered
-from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.mdoc import described_stacks
 from pacetomo.files.sorting import copy_sections
 from pacetomo.files.stack import read_layout
 
@@ -62,8 +62,7 @@ def _refuse_second_metadata(folder: Path, own: set[str], stacks: set[str], wait:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() != ".mdoc" or path.name.lower() in own:
             continue
-        described = {path.stem.lower(), (read_mdoc(path, wait).head.text("ImageFile") or "").lower()}
-        if described & stacks:
+        if described_stacks(path, wait) & stacks:
             raise MetadataError(
                 f"{path}: describes a series that is to be exported here; two metadata files of one series in a "
                 "folder mislead importers, choose another one with --out"

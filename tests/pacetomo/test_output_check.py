@@ -148,6 +148,18 @@ WRONG = {
         lambda f: edit(f, with_values("AcquisitionOrder", {0: 1, 1: 1})),
         "AcquisitionOrder is missing",
     ),
+    "metadata under a second name": (
+        lambda f: copy_metadata(f, "area_ts_001.mdoc"),
+        "area_ts_001.mdoc describes it, too",
+    ),
+    "damaged metadata under a second name": (
+        lambda f: (f / "area_ts_001.mdoc").write_text("[ZValue = 0]\nTilt"),
+        "area_ts_001.mdoc describes it, too",
+    ),
+    "metadata of a series under another stack's name": (
+        lambda f: copy_metadata(f, "renamed.mdoc", f"X:\\data\\{FIRST}"),
+        "renamed.mdoc describes it, too",
+    ),
     "words for a number": (lambda f: edit(f, with_values("TiltAngle", {1: "north"})), "numbers are needed"),
 }
 
@@ -181,6 +193,17 @@ def test_what_is_wrong_is_said_in_one_line_and_fails(session, capsys, case):
     assert {path.name: path.read_bytes() for path in session.iterdir()} == before
 
 
+def copy_metadata(folder, name, image_file=FIRST):
+    path = folder / f"{FIRST}.mdoc"
+    (folder / name).write_bytes(path.read_bytes().replace(b"a_ts_001.mrc", image_file.encode()))
+
+
+def metadata_of_nothing_here(folder):
+    copy_metadata(folder, "other.mdoc", "other_ts_001.mrc")
+    copy_metadata(folder, "area_ts_001_view.mrc.mdoc")
+    (folder / "area_ts_001_view.mrc").write_bytes((folder / FIRST).read_bytes())
+
+
 def foreign_header(folder):
     raw = (folder / FIRST).read_bytes()
     header = bytearray(raw[:1024])
@@ -198,6 +221,11 @@ def other_order(folder):
 
 
 REMARKS = {
+    "metadata as before sorting beside it": (
+        lambda f: copy_metadata(f, "area_ts_001_unsorted.mrc.mdoc"),
+        "area_ts_001_unsorted.mrc.mdoc keeps its metadata as before sorting",
+    ),
+    "metadata of other stacks": (metadata_of_nothing_here, ""),
     "foreign extended header": (foreign_header, "of an unknown form and not compared"),
     "big-endian": (other_order, "big-endian"),
     "over midnight": (
