@@ -14,7 +14,7 @@ from pacetomo.files.mdoc import MdocSection, read_mdoc
 from pacetomo.files.sorting import is_unsorted
 from pacetomo.frame_names import noted_names
 from pacetomo.problem import listed
-from pacetomo.series_check import Verdict
+from pacetomo.verdict import Verdict
 
 
 class _Named(NamedTuple):

@@ -13,7 +13,8 @@ from pacetomo.files.mdoc import described_stacks, read_mdoc
 from pacetomo.files.sorting import is_unsorted
 from pacetomo.montage import aligned_stack, tile_stacks
 from pacetomo.run_record import RunRecord, read_record, series_name
-from pacetomo.series_check import Verdict, check_series
+from pacetomo.series_check import check_series
+from pacetomo.verdict import Verdict
 
 _RUN_FILE = re.compile(r"(?P<area>.+_tgts(_p\d+)?)_run(?P<number>\d+)\.txt", re.IGNORECASE)
 _SERIES = re.compile(r".+_ts_\d+(_-?\d+_-?\d+)?\.(mrc|st|mrcs)", re.IGNORECASE)

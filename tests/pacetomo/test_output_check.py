@@ -395,6 +395,62 @@ def test_rehearsals_leave_nothing_to_object_to(tmp_path):
     assert "PriorRecordDose" in verdicts(tmp_path / "r")["lamella_ts_001.mrc"].wrong[0]
 
 
+@pytest.mark.parametrize(
+    "kill",
+    [
+        Kill(command=4, name="S", moment="after"),
+        Kill(command=4, name="AddToAutodoc"),
+        Kill(command=4, name="WriteAutodoc"),
+        Kill(command=4, name="WriteAutodoc", moment="after"),
+    ],
+    ids=lambda kill: f"{kill.name} {kill.moment}",
+)
+def test_an_image_that_going_on_takes_up_is_not_wrong(tmp_path, kill):
+    session = make_area(tmp_path / "a", targets=2, minTilt=-3, maxTilt=3, startTilt=0, pretilt=0)
+    assert not run(session, kill).ok
+    found = check_output(session.directory)
+    said = [verdict.line for verdict in found if "saved and not yet noted" in verdict.line]
+    assert len(said) == 1 and not any(verdict.wrong for verdict in found), found
+    assert run(session).ok
+    found = check_output(session.directory)
+    assert not any(verdict.wrong or "not yet noted" in verdict.line for verdict in found)
+
+
+def last_lacks_keys(images):
+    return [*images[:-1], images[-1].without("AcquisitionOrder").without("PriorRecordDose")]
+
+
+def middle_lacks_keys(images):
+    return [*images[:2], images[2].without("AcquisitionOrder"), *images[3:]]
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "lines", "is_right"),
+    [
+        ("stopped", last_lacks_keys, 4, True),
+        ("stopped", list, 4, True),
+        ("finished", last_lacks_keys, 4, False),
+        ("finished", list, 4, False),
+        ("stopped", last_lacks_keys, 3, False),
+        ("stopped", last_lacks_keys, 5, False),
+        ("stopped", middle_lacks_keys, 4, False),
+    ],
+)
+def test_only_the_last_image_of_an_unfinished_run_may_be_unnoted(tmp_path, state, change, lines, is_right):
+    make_run(tmp_path, targets=1, state=state)
+    edit(tmp_path, with_values("AcquisitionOrder", {n: n + 1 for n in range(5)}))
+    edit(tmp_path, change)
+    journal_edit(tmp_path, lambda line: line["event"] != "exposed" or line["section"] < lines)
+    found = verdicts(tmp_path)[FIRST]
+    assert bool(found.wrong) != is_right and ("not yet noted" in found.line) == is_right
+
+
+def test_a_sentence_is_said_once(session):
+    edit(session, with_values("TiltAngle", {1: "north"}))
+    found = verdicts(session)[FIRST]
+    assert len(found.wrong) == len(set(found.wrong)) and "north" in found.line
+
+
 def test_a_run_killed_between_exposure_and_saving_and_gone_on_with_is_right(tmp_path):
     session = make_area(tmp_path / "a", targets=2, minTilt=-3, maxTilt=3, startTilt=0, pretilt=0)
     run(session, Kill(command=4, name="R", moment="after"))
