@@ -104,14 +104,16 @@ def _check(stack: str, frames: Sequence[_Named], there: dict[str, Path], owners:
     if missing:
         names = listed([PureWindowsPath(one.file).name for one in missing], 3)
         wrong.append(f"{len(missing)} of {len(frames)} frame files are not there: {names}")
+    shared, faults = [], []
     for one in frames:
         where = f"section {one.section.name}"
         owner = owners.setdefault(_key(one), f"{where} of {stack}")
         if owner != f"{where} of {stack}":
-            wrong.append(f"{where} names the frames of {owner}")
+            shared.append(f"{where} names the frames of {owner}")
         path = there.get(_key(one))
         if path is not None:
-            wrong += [f"{where}: {text}" for text in _faults(path, one.section)]
+            faults += [f"{where}: {text}" for text in _faults(path, one.section)]
+    wrong += [listed(texts, 3) for texts in (shared, faults) if texts]
     return Verdict(stack, tuple(wrong), summary=f"{len(frames)} frame files are there")
 
 
