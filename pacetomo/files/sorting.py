@@ -102,10 +102,10 @@ def sort_metadata(mdoc_path: Path, wait: Wait | None = None, beside: bool = Fals
     mdoc = parse_mdoc(_text(mdoc_path, wait), str(mdoc_path))
     order = _order([image.tilt_deg for image in mdoc.need_images()])
     if order == list(range(len(order))):
-        return Done(False, "in order of tilt already")
+        return Done(False, "in order of tilt already, the metadata alone: there is no stack")
     _keep_unsorted(mdoc_path, beside, wait)
     write_bytes_atomically(mdoc_path, _sorted_bytes(mdoc, order), wait, MetadataError)
-    return Done(True, f"metadata of {len(order)} images sorted by tilt")
+    return Done(True, f"metadata of {len(order)} images sorted by tilt; there is no stack")
 
 
 def _keep_unsorted(mdoc_path: Path, beside: bool, wait: Wait | None) -> None:
