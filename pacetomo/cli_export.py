@@ -46,7 +46,11 @@ def add_export(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--with-stacks",
         action="store_true",
-        help="put the stacks beside what is written: linked, or copied where they must be sorted",
+        help="put the stacks beside what is written: linked, so that what changes them there changes the "
+        "series itself, or copied where their sections need another order",
+    )
+    parser.add_argument(
+        "--copy-stacks", action="store_true", help="the same with copies, which other programs may change"
     )
     parser.add_argument("--frames", metavar="DIR", help="folder of the frames as the program sees it")
     parser.add_argument(
@@ -92,7 +96,7 @@ def _run_export(options: argparse.Namespace) -> int:
         "frame_pixel_angstrom": options.frame_pixel,
     }
     stacks = _stacks(options.files)
-    series, refused = [], []
+    series, refused, reasons = [], [], []
     for stack in stacks:
         try:
             series.append(read_series(stack, options.dose, pause))
@@ -105,15 +109,20 @@ def _run_export(options: argparse.Namespace) -> int:
         wanted = Options(**{name: value for name, value in given.items() if value is not None})
         with WorkBar(sys.stderr) as bar:
             bar.begin(str(folder))
-            done = export(options.program, series, wanted, folder, options.with_stacks, bar.update, pause)
+            stacks_too = options.with_stacks, bar.update, pause, options.copy_stacks
+            done = export(options.program, series, wanted, folder, *stacks_too)
             bar.clear()
         for line in _told(done.remarks):
             print(f"warning: {line}", file=sys.stderr)
         print(f"{done.folder}: {len(series)} series for {options.program}, {done.files} files")
+        if done.without_stack:
+            reasons.append(f"{len(done.without_stack)} of {len(series)} stacks were not put beside")
     if len(stacks) == 1 and refused:
         raise refused[0]
     if refused:
-        raise PaceError(f"{len(refused)} of {len(stacks)} series were not exported, for the reasons above")
+        reasons.insert(0, f"{len(refused)} of {len(stacks)} series were not exported")
+    if reasons:
+        raise PaceError(f"{' and '.join(reasons)}, for the reasons above")
     return 0
 
 
@@ -154,4 +163,6 @@ def _stacks(names: Sequence[str]) -> list[Path]:
 
 
 def _is_auxiliary(stack: Path) -> bool:
-    return _AUXILIARY.search(stack.stem) is not None
+    from pacetomo.files.sorting import is_unsorted
+
+    return is_unsorted(stack) or _AUXILIARY.search(stack.stem) is not None

@@ -208,7 +208,7 @@ def stacks_named(names: Sequence[str]) -> list[Path]:
     Raises
     ------
     StackError
-        If there is no such file.
+        If there is no such file, or it is a folder.
     """
     paths: dict[Path, None] = {}
     for name in names:
@@ -216,6 +216,8 @@ def stacks_named(names: Sequence[str]) -> list[Path]:
         if not found:
             raise StackError(f"{name}: there is no such file")
         for each in found:
+            if Path(each).is_dir():
+                raise StackError(f"{each}: is a folder; give its stacks, as in {Path(each) / '*_ts_*.mrc'}")
             paths[Path(each[: -len(".mdoc")] if each.lower().endswith(".mdoc") else each)] = None
     return list(paths)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pacetomo.series_check import Verdict
+    from pacetomo.verdict import Verdict
 
 
 def add_output_commands(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
@@ -57,7 +57,7 @@ def _run_check_frames(options: argparse.Namespace) -> int:
 
 def _say(verdicts: list[Verdict]) -> int:
     """Print a line each and one about all; 1 if anything is wrong."""
-    from pacetomo.series_check import closing_line
+    from pacetomo.verdict import closing_line
 
     for verdict in verdicts:
         print(verdict.line)

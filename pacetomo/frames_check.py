@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
@@ -12,11 +11,10 @@ from pacetomo.errors import PaceError
 from pacetomo.files.atomic import Wait
 from pacetomo.files.frame_stack import FRAME_SUFFIXES, frame_count
 from pacetomo.files.mdoc import MdocSection, read_mdoc
+from pacetomo.files.sorting import is_unsorted
 from pacetomo.frame_names import noted_names
 from pacetomo.problem import listed
-from pacetomo.series_check import Verdict
-
-_ASIDE = re.compile(r"_unsorted\.[^.]+\.mdoc$", re.IGNORECASE)
+from pacetomo.verdict import Verdict
 
 
 class _Named(NamedTuple):
@@ -73,7 +71,7 @@ def _named(folder: Path, wait: Wait | None) -> tuple[dict[str, list[_Named]], li
     named: dict[str, list[_Named]] = {}
     wrong = []
     for path in sorted(folder.iterdir()):
-        if not path.name.lower().endswith(".mdoc") or _ASIDE.search(path.name):
+        if not path.name.lower().endswith(".mdoc") or is_unsorted(Path(path.stem)):
             continue
         try:
             images = read_mdoc(path, wait).images
@@ -106,14 +104,16 @@ def _check(stack: str, frames: Sequence[_Named], there: dict[str, Path], owners:
     if missing:
         names = listed([PureWindowsPath(one.file).name for one in missing], 3)
         wrong.append(f"{len(missing)} of {len(frames)} frame files are not there: {names}")
+    shared, faults = [], []
     for one in frames:
         where = f"section {one.section.name}"
         owner = owners.setdefault(_key(one), f"{where} of {stack}")
         if owner != f"{where} of {stack}":
-            wrong.append(f"{where} names the frames of {owner}")
+            shared.append(f"{where} names the frames of {owner}")
         path = there.get(_key(one))
         if path is not None:
-            wrong += [f"{where}: {text}" for text in _faults(path, one.section)]
+            faults += [f"{where}: {text}" for text in _faults(path, one.section)]
+    wrong += [listed(texts, 3) for texts in (shared, faults) if texts]
     return Verdict(stack, tuple(wrong), summary=f"{len(frames)} frame files are there")
 
 

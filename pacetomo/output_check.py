@@ -9,10 +9,12 @@ from pathlib import Path, PureWindowsPath
 from pacetomo.errors import MetadataError, PaceError
 from pacetomo.files.atomic import Wait
 from pacetomo.files.exchange import mdoc_of
-from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.mdoc import described_stacks, read_mdoc
+from pacetomo.files.sorting import is_unsorted
 from pacetomo.montage import aligned_stack, tile_stacks
 from pacetomo.run_record import RunRecord, read_record, series_name
-from pacetomo.series_check import Verdict, check_series
+from pacetomo.series_check import check_series
+from pacetomo.verdict import Verdict
 
 _RUN_FILE = re.compile(r"(?P<area>.+_tgts(_p\d+)?)_run(?P<number>\d+)\.txt", re.IGNORECASE)
 _SERIES = re.compile(r".+_ts_\d+(_-?\d+_-?\d+)?\.(mrc|st|mrcs)", re.IGNORECASE)
@@ -46,7 +48,7 @@ def check_output(folder: Path, wait: Wait | None = None) -> list[Verdict]:
             verdicts.append(check_series(stack, wait=wait))
     if not verdicts:
         raise PaceError(f"{folder}: there is no run and no series (NAME_ts_001.mrc) to be checked here")
-    return _without_shared_frames(folder, verdicts, wait)
+    return _with_second_metadata(folder, _without_shared_frames(folder, verdicts, wait), wait)
 
 
 def _newest_runs(folder: Path) -> list[Path]:
@@ -99,6 +101,38 @@ def _others(folder: Path) -> list[Path]:
         if _SERIES.fullmatch(name):
             stacks[name] = folder / name
     return [stacks[name] for name in sorted(stacks)]
+
+
+def _with_second_metadata(folder: Path, verdicts: list[Verdict], wait: Wait | None) -> list[Verdict]:
+    """Add to each series which other metadata in the folder importers take for a second one."""
+    names = {verdict.name.lower() for verdict in verdicts}
+    second: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        stack = path.with_name(path.stem)
+        if path.suffix.lower() != ".mdoc" or stack.name.lower() in names or stack.is_file():
+            continue
+        for name in _described(path, wait):
+            second.setdefault(name, []).append(path)
+    found = []
+    for verdict in verdicts:
+        name = verdict.name.lower()
+        for path in sorted({*second.get(name, []), *second.get(Path(name).stem, [])}):
+            if is_unsorted(path.with_name(path.stem)):
+                text = f"{path.name} keeps its metadata as before sorting, which some importers take for a series"
+                verdict = verdict._replace(remarks=(*verdict.remarks, text))
+            else:
+                text = f"{path.name} describes it, too, and importers take two metadata files for two series"
+                verdict = verdict._replace(wrong=(*verdict.wrong, text))
+        found.append(verdict)
+    return found
+
+
+def _described(path: Path, wait: Wait | None) -> frozenset[str]:
+    """Names of stacks that a metadata file may be about; by its own name alone if it cannot be read."""
+    try:
+        return described_stacks(path, wait)
+    except MetadataError:
+        return frozenset({path.stem.lower()})
 
 
 def _without_shared_frames(folder: Path, verdicts: list[Verdict], wait: Wait | None) -> list[Verdict]:

@@ -38,12 +38,16 @@ class SeriesRecord:
         By section in order of acquisition, from 0.
     reasons : list of str
         Why it may lack planned images.
+    at_breaks : set of int
+        Sections that were next when the run was gone on with: one that was saved and noted in its metadata just
+        before the interruption may have no line in the journal.
     """
 
     target: int
     tile: str = ""
     images: dict[int, Image] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+    at_breaks: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -107,6 +111,8 @@ def read_record(run_file: Path, wait: Wait | None = None) -> RunRecord:
 def _take(record: RunRecord, line: Line) -> None:
     event = line.text("event")
     if event == "run_start":
+        if record.has_journal:
+            _note_break(record)
         record.tilts = len(line.reals("tilts_deg"))
         record.hashes.update({line.text("settings_hash")} - {""})
         settings = line.table("settings")
@@ -126,6 +132,13 @@ def _take(record: RunRecord, line: Line) -> None:
     elif event in ("skip", "lost"):
         for target, reason in _reasons(line, event):
             record.of(target).reasons.append(reason)
+
+
+def _note_break(record: RunRecord) -> None:
+    for target in record.targets:
+        record.of(target.number)
+    for series in record.series.values():
+        series.at_breaks.add(max(series.images, default=-1) + 1)
 
 
 def _take_tiles(record: RunRecord, line: Line, target: int, tilt_deg: float) -> None:

@@ -13,7 +13,7 @@ from pacetomo.export.series import Series
 from pacetomo.files.atomic import Wait, move_aside, patiently, write_with_backup
 from pacetomo.files.exchange import Progress, make_folder, write_part
 from pacetomo.files.extended_header import reordered
-from pacetomo.files.mdoc import read_mdoc
+from pacetomo.files.mdoc import described_stacks
 from pacetomo.files.sorting import copy_sections
 from pacetomo.files.stack import read_layout
 
@@ -62,8 +62,7 @@ def _refuse_second_metadata(folder: Path, own: set[str], stacks: set[str], wait:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() != ".mdoc" or path.name.lower() in own:
             continue
-        described = {path.stem.lower(), (read_mdoc(path, wait).head.text("ImageFile") or "").lower()}
-        if described & stacks:
+        if described_stacks(path, wait) & stacks:
             raise MetadataError(
                 f"{path}: describes a series that is to be exported here; two metadata files of one series in a "
                 "folder mislead importers, choose another one with --out"
@@ -73,13 +72,29 @@ def _refuse_second_metadata(folder: Path, own: set[str], stacks: set[str], wait:
 def place_stack(
     series: Series,
     path: Path,
-    in_order_of_tilt: bool,
+    order: Sequence[int],
     progress: Progress | None = None,
     wait: Wait | None = None,
+    as_copy: bool = False,
 ) -> str:
     """Put the stack of a series into the folder of an export, under a name of its own.
 
-    A hard link where nothing has to be changed and the disk knows links, else a copy, sorted if need be.
+    A hard link where nothing has to be changed and the disk knows links, else a copy. Who writes into a linked stack
+    writes into that of the series.
+
+    Parameters
+    ----------
+    series : Series
+    path : Path
+        Where to; another file of that name gets a backup name.
+    order : sequence of int
+        Sections of the stack, each once, in the order they are to have.
+    progress : callable, optional
+        Told how many sections are copied, of how many.
+    wait : callable, optional
+        As in `pacetomo.files.atomic`.
+    as_copy : bool
+        Never link. A link of an earlier export gives way to a copy.
 
     Returns
     -------
@@ -92,13 +107,13 @@ def place_stack(
         If there is no stack, no room, or the folder cannot be written.
     """
     if not series.has_stack:
-        raise StackError(f"{series.stack}: the stack is not there")
-    order = [view.section for view in (series.by_tilt if in_order_of_tilt else series.views)]
-    is_same = order == sorted(order)
-    if path.exists() and os.path.samefile(path, series.stack):
+        raise StackError("its stack is not there and cannot be put beside what is written")
+    is_same = list(order) == list(range(len(series.views)))
+    is_link = path.exists() and os.path.samefile(path, series.stack)
+    if is_link and (_is_same_name(path, series.stack) or (is_same and not as_copy)):
         return "is there"
     move_aside(path, wait, StackError)
-    if is_same and _is_linked(series.stack, path):
+    if is_same and not as_copy and _is_linked(series.stack, path):
         return "linked"
     layout = read_layout(series.stack, wait)
 
@@ -113,7 +128,12 @@ def place_stack(
         patiently(lambda: os.replace(part, path), wait)
     except OSError as err:
         raise StackError(f"{path}: cannot be written ({err.strerror})") from err
-    return "copied" if is_same else "copied in order of tilt"
+    return "copied" if is_same else "copied in another order"
+
+
+def _is_same_name(path: Path, stack: Path) -> bool:
+    """Whether the path of a file that is the stack is no link to it but its own: an export beside the series."""
+    return os.path.samefile(path.parent, stack.parent) and path.name.lower() == stack.name.lower()
 
 
 def _is_linked(source: Path, path: Path) -> bool:

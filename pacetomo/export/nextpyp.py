@@ -16,19 +16,21 @@ from pacetomo.export.series import Series, View
 
 
 def nextpyp_files(all_series: Sequence[Series], options: Options) -> Product:
-    """Return the files of all series; metadata as `_in_order`, tilts in the order of the stack."""
-    product = mdoc_files(all_series, options, "nextPYP's import of frames", _in_order)
+    """Return the files of all series; metadata and tilts in the order of `nextpyp_views`."""
+    product = mdoc_files(all_series, options, "nextPYP's import of frames", nextpyp_views)
     files = list(product.files)
     for series in all_series:
         name = safe_name(series.name)
-        files.append(File(f"{name}.rawtlt", "".join(f"{view.tilt_deg:7.2f}\n" for view in series.views)))
+        files.append(
+            File(f"{name}.rawtlt", "".join(f"{view.tilt_deg:7.2f}\n" for view in nextpyp_views(series)))
+        )
         if series.has_frames:
             files.append(File(f"{name}_frames.txt", _frame_names(series, name)))
     return product._replace(files=tuple(files))
 
 
-def _in_order(series: Series) -> Sequence[View]:
-    """Order of acquisition, as nextPYP counts frames; that of the stack where there is only the stack."""
+def nextpyp_views(series: Series) -> Sequence[View]:
+    """Return views in order of acquisition, as nextPYP counts frames; in that of the stack where that is all."""
     return series.by_time if series.has_frames else series.views
 
 

@@ -84,7 +84,7 @@ def write_bytes_atomically(
         # report.
         with contextlib.suppress(OSError, ValueError):
             beside.unlink()
-        raise error(f"{path}: cannot be written ({_reason(err)}){_advice(err)}") from err
+        raise error(f"{path}: cannot be written ({reason_of(err)}){_advice(err)}") from err
 
 
 def read_bytes(path: PathLike, wait: Wait | None = None, error: type[PaceError] = PaceError) -> bytes:
@@ -92,7 +92,7 @@ def read_bytes(path: PathLike, wait: Wait | None = None, error: type[PaceError] 
     try:
         return patiently(Path(path).read_bytes, wait)
     except (OSError, ValueError) as err:
-        raise error(f"{path}: cannot be read ({_reason(err)}){_advice(err)}") from err
+        raise error(f"{path}: cannot be read ({reason_of(err)}){_advice(err)}") from err
 
 
 def backup_path(path: PathLike) -> Path:
@@ -126,7 +126,7 @@ def move_aside(path: PathLike, wait: Wait | None = None, error: type[PaceError] 
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as err:
-        raise error(f"{path}: cannot be renamed to a backup ({_reason(err)}){_advice(err)}") from err
+        raise error(f"{path}: cannot be renamed to a backup ({reason_of(err)}){_advice(err)}") from err
 
 
 def write_with_backup(
@@ -145,7 +145,7 @@ def write_with_backup(
         write_bytes_atomically(path, data, wait, error)
         return None
     except (OSError, ValueError) as err:
-        raise error(f"{path}: cannot be replaced ({_reason(err)}){_advice(err)}") from err
+        raise error(f"{path}: cannot be replaced ({reason_of(err)}){_advice(err)}") from err
     if old == data:
         return None
     write_bytes_atomically(backup, old, wait, error)
@@ -185,7 +185,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _reason(err: Exception) -> str:
+def reason_of(err: Exception) -> str:
+    """Return what the system says is the matter, without its number and the path."""
     return (err.strerror if isinstance(err, OSError) else None) or str(err)
 
 

@@ -118,7 +118,9 @@ def write_part(stack: Path, size: int, write: Callable[[BinaryIO], None], wait: 
             raise StackError(f"{part}: {part.stat().st_size} bytes were written, {size} were expected")
         is_whole = True
     except OSError as err:
-        raise StackError(f"{part}: cannot be written ({err.strerror}); {stack.name} is as it was") from err
+        raise StackError(
+            f"{stack.parent}: {stack.name} cannot be written anew there ({err.strerror}); what was there is as it was"
+        ) from err
     finally:
         if not is_whole:  # also when interrupted
             with contextlib.suppress(OSError):

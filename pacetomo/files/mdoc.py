@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from pacetomo.errors import MetadataError
 from pacetomo.files.atomic import PathLike, Wait, read_bytes, write_with_backup
@@ -246,6 +246,15 @@ def read_mdoc(path: PathLike, wait: Wait | None = None) -> Mdoc:
     """
     data = read_bytes(path, wait, MetadataError)
     return parse_mdoc(data.decode("utf-8", "surrogateescape"), str(path))
+
+
+def described_stacks(path: Path, wait: Wait | None = None) -> frozenset[str]:
+    """Return names, in lower case, of the stacks that importers may take a metadata file to be about.
+
+    That of its own name, and the one that its global part names. MetadataError if it cannot be read.
+    """
+    named = read_mdoc(path, wait).head.text("ImageFile") or ""
+    return frozenset({path.stem.lower(), PureWindowsPath(named).name.lower()} - {""})
 
 
 def parse_mdoc(text: str, name: str = "mdoc") -> Mdoc:

@@ -102,10 +102,10 @@ def sort_metadata(mdoc_path: Path, wait: Wait | None = None, beside: bool = Fals
     mdoc = parse_mdoc(_text(mdoc_path, wait), str(mdoc_path))
     order = _order([image.tilt_deg for image in mdoc.need_images()])
     if order == list(range(len(order))):
-        return Done(False, "in order of tilt already")
+        return Done(False, "in order of tilt already, the metadata alone: there is no stack")
     _keep_unsorted(mdoc_path, beside, wait)
     write_bytes_atomically(mdoc_path, _sorted_bytes(mdoc, order), wait, MetadataError)
-    return Done(True, f"metadata of {len(order)} images sorted by tilt")
+    return Done(True, f"metadata of {len(order)} images sorted by tilt; there is no stack")
 
 
 def _keep_unsorted(mdoc_path: Path, beside: bool, wait: Wait | None) -> None:
@@ -114,6 +114,15 @@ def _keep_unsorted(mdoc_path: Path, beside: bool, wait: Wait | None) -> None:
         keep_copy(mdoc_path, mdoc_path.parent, wait, f"{stack.stem}{BESIDE}{stack.suffix}{mdoc_path.suffix}")
     else:
         keep_copy(mdoc_path, mdoc_path.parent / UNSORTED, wait)
+
+
+def is_unsorted(stack: Path) -> bool:
+    """Whether metadata called after this stack are only what a sorted series had before, kept beside it.
+
+    >>> is_unsorted(Path("area_ts_001_unsorted.mrc")), is_unsorted(Path("area_ts_001.mrc"))
+    (True, False)
+    """
+    return stack.stem.lower().endswith(BESIDE)
 
 
 def read_metadata(stack: Path, wait: Wait | None = None) -> Mdoc | None:

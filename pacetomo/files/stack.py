@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pacetomo.errors import StackError
-from pacetomo.files.atomic import PathLike, Wait, patiently
+from pacetomo.files.atomic import PathLike, Wait, patiently, reason_of
 
 HEADER_BYTES = 1024
 _IMOD_STAMP = 1146047817
@@ -119,7 +119,7 @@ def read_layout(path: PathLike, wait: Wait | None = None) -> StackLayout:
     try:
         raw, extended, size = patiently(read, wait)
     except (OSError, ValueError) as err:
-        raise StackError(f"{path}: the stack cannot be read ({err})") from err
+        raise _unreadable(path, err) from err
     columns, rows, sections, mode, extended_bytes = _numbers(raw, path)
     if mode not in _PIXEL_BYTES and mode != _HALF_BYTE_MODE:
         raise StackError(f"{path}: MRC mode {mode} is not known")
@@ -156,11 +156,17 @@ def read_header(path: PathLike, wait: Wait | None = None) -> StackHeader:
     try:
         raw, size = patiently(read, wait)
     except (OSError, ValueError) as err:
-        raise StackError(f"{path}: the stack cannot be read ({err})") from err
+        raise _unreadable(path, err) from err
     _check_header_size(raw, size, path)
     header = _parse_header(raw, path)
     _check_size(path, header.data_start, header.sections, header.section_bytes, size)
     return header
+
+
+def _unreadable(path: PathLike, err: Exception) -> StackError:
+    if isinstance(err, FileNotFoundError):
+        return StackError(f"{path}: there is no such file")
+    return StackError(f"{path}: the stack cannot be read ({reason_of(err)})")
 
 
 def _check_header_size(raw: bytes, size: int, path: PathLike) -> None:
@@ -225,7 +231,7 @@ def read_rows(path: PathLike, header: StackHeader, number: int, rows: range) -> 
             stream.seek(start)
             data = np.fromfile(stream, dtype=header.dtype, count=header.columns * len(rows))
     except OSError as err:
-        raise StackError(f"{path}: section {number} cannot be read ({err})") from err
+        raise StackError(f"{path}: section {number} cannot be read ({reason_of(err)})") from err
     if data.size != header.columns * len(rows):
         raise StackError(f"{path}: section {number} is cut short; the file was changed while it was read")
     return data.reshape(len(rows), header.columns)

@@ -21,6 +21,20 @@ def test_a_folder_stands_for_its_tilt_series(tmp_path, capsys, program):
     assert not [name for name in names if "view" in name or "track" in name or "tgt" in name]
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("pattern", ["", "*_ts_*.mdoc"])
+def test_metadata_as_they_were_before_sorting_are_no_series(tmp_path, capsys, program, pattern):
+    make_run(tmp_path, targets=2)
+    assert main(["sort", "--beside", str(tmp_path / "*_ts_*.mrc")]) == 0
+    assert (tmp_path / "area_ts_001_unsorted.mrc.mdoc").is_file()
+    capsys.readouterr()
+    asked = ["export", "--for", program, "--dose", "3", "--with-stacks", str(tmp_path / pattern)]
+    assert main(asked) == 0
+    assert f"2 series for {program}" in capsys.readouterr().out
+    names = [name for _, _, files in os.walk(tmp_path / f"export_{program}") for name in files]
+    assert len(names) > 3 and not [name for name in names if "unsorted" in name]
+
+
 def test_stacks_beside_series_are_left_out_of_a_pattern(tmp_path, capsys):
     make_run(tmp_path, targets=1)
     write_series(tmp_path, np.zeros((2, 8, 8), "i2"), [0.0, 3.0], name="area_ts_001_view.mrc")

@@ -1,4 +1,6 @@
+import errno
 import os
+from pathlib import Path
 
 import pytest
 from finished_run import TILTS, make_run
@@ -26,6 +28,48 @@ def test_sort_metadata_whose_stack_was_deleted(tmp_path, capsys):
     (tmp_path / "area_ts_001.mrc").unlink()
     assert main(["sort", str(tmp_path / "area_ts_001.mrc.mdoc")]) == 0
     assert tilts(tmp_path) == sorted(TILTS)
+
+
+def test_sort_says_that_there_is_no_stack(tmp_path, capsys):
+    make_run(tmp_path, targets=1)
+    (tmp_path / "area_ts_001.mrc").unlink()
+    for _ in range(2):
+        assert main(["sort", str(tmp_path / "area_ts_001.mrc.mdoc")]) == 0
+        assert "there is no stack" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["sort"], ["bin", "2"], ["exclude", "--blank"]])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (".", "is a folder; give its stacks, as in *_ts_*.mrc"),
+        ("sub", "sub: is a folder; give its stacks, as in sub"),
+        ("none.mrc", "none.mrc: there is no such file"),
+    ],
+)
+def test_folders_and_files_that_are_not_there_are_one_plain_sentence(
+    tmp_path, capsys, monkeypatch, command, name, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    assert main([*command, name]) == 1
+    err = capsys.readouterr().err
+    assert said in err and "Errno" not in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_no_file_made_on_the_way(tmp_path, capsys, monkeypatch):
+    make_run(tmp_path, targets=1)
+    whole = Path.open
+
+    def refuse(self, mode="r", *args, **kwargs):
+        if self.suffix == ".part":
+            raise OSError(errno.EROFS, "Read-only file system", str(self))
+        return whole(self, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert main(["sort", str(tmp_path / "area_ts_001.mrc")]) == 1
+    err = capsys.readouterr().err
+    assert f"{tmp_path}: area_ts_001.mrc cannot be written anew" in err and ".part" not in err
 
 
 def test_bin_and_its_two_ways(tmp_path, capsys):

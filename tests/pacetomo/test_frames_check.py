@@ -54,6 +54,13 @@ def test_frames_that_are_not_as_the_metadata_say(session, capsys, case):
     assert said in capsys.readouterr().out.splitlines()[0]
 
 
+def test_many_damaged_frames_do_not_make_a_line_without_end(session):
+    for section in range(5):
+        frame(session, section).write_bytes(tiff(8))
+    line = lines(session)[0]
+    assert line.count("holds 8 frames, the metadata name 10") == 3 and line.endswith("and 2 more")
+
+
 def test_frames_named_twice_and_sections_without_frames(session):
     path = session / "s" / f"{SERIES}.mdoc"
     text = path.read_text().replace("a_003_-6.0.tif", "a_002_-3.0.tif")

@@ -148,6 +148,18 @@ WRONG = {
         lambda f: edit(f, with_values("AcquisitionOrder", {0: 1, 1: 1})),
         "AcquisitionOrder is missing",
     ),
+    "metadata under a second name": (
+        lambda f: copy_metadata(f, "area_ts_001.mdoc"),
+        "area_ts_001.mdoc describes it, too",
+    ),
+    "damaged metadata under a second name": (
+        lambda f: (f / "area_ts_001.mdoc").write_text("[ZValue = 0]\nTilt"),
+        "area_ts_001.mdoc describes it, too",
+    ),
+    "metadata of a series under another stack's name": (
+        lambda f: copy_metadata(f, "renamed.mdoc", f"X:\\data\\{FIRST}"),
+        "renamed.mdoc describes it, too",
+    ),
     "words for a number": (lambda f: edit(f, with_values("TiltAngle", {1: "north"})), "numbers are needed"),
 }
 
@@ -181,6 +193,17 @@ def test_what_is_wrong_is_said_in_one_line_and_fails(session, capsys, case):
     assert {path.name: path.read_bytes() for path in session.iterdir()} == before
 
 
+def copy_metadata(folder, name, image_file=FIRST):
+    path = folder / f"{FIRST}.mdoc"
+    (folder / name).write_bytes(path.read_bytes().replace(b"a_ts_001.mrc", image_file.encode()))
+
+
+def metadata_of_nothing_here(folder):
+    copy_metadata(folder, "other.mdoc", "other_ts_001.mrc")
+    copy_metadata(folder, "area_ts_001_view.mrc.mdoc")
+    (folder / "area_ts_001_view.mrc").write_bytes((folder / FIRST).read_bytes())
+
+
 def foreign_header(folder):
     raw = (folder / FIRST).read_bytes()
     header = bytearray(raw[:1024])
@@ -198,6 +221,11 @@ def other_order(folder):
 
 
 REMARKS = {
+    "metadata as before sorting beside it": (
+        lambda f: copy_metadata(f, "area_ts_001_unsorted.mrc.mdoc"),
+        "area_ts_001_unsorted.mrc.mdoc keeps its metadata as before sorting",
+    ),
+    "metadata of other stacks": (metadata_of_nothing_here, ""),
     "foreign extended header": (foreign_header, "of an unknown form and not compared"),
     "big-endian": (other_order, "big-endian"),
     "over midnight": (
@@ -365,6 +393,62 @@ def test_rehearsals_leave_nothing_to_object_to(tmp_path):
     image = mdoc.images[0].with_value("PriorRecordDose", 500.0)
     path.write_bytes(format_mdoc(mdoc.with_image(0, image)).encode())
     assert "PriorRecordDose" in verdicts(tmp_path / "r")["lamella_ts_001.mrc"].wrong[0]
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [
+        Kill(command=4, name="S", moment="after"),
+        Kill(command=4, name="AddToAutodoc"),
+        Kill(command=4, name="WriteAutodoc"),
+        Kill(command=4, name="WriteAutodoc", moment="after"),
+    ],
+    ids=lambda kill: f"{kill.name} {kill.moment}",
+)
+def test_an_image_that_going_on_takes_up_is_not_wrong(tmp_path, kill):
+    session = make_area(tmp_path / "a", targets=2, minTilt=-3, maxTilt=3, startTilt=0, pretilt=0)
+    assert not run(session, kill).ok
+    found = check_output(session.directory)
+    said = [verdict.line for verdict in found if "saved and not yet noted" in verdict.line]
+    assert len(said) == 1 and not any(verdict.wrong for verdict in found), found
+    assert run(session).ok
+    found = check_output(session.directory)
+    assert not any(verdict.wrong or "not yet noted" in verdict.line for verdict in found)
+
+
+def last_lacks_keys(images):
+    return [*images[:-1], images[-1].without("AcquisitionOrder").without("PriorRecordDose")]
+
+
+def middle_lacks_keys(images):
+    return [*images[:2], images[2].without("AcquisitionOrder"), *images[3:]]
+
+
+@pytest.mark.parametrize(
+    ("state", "change", "lines", "is_right"),
+    [
+        ("stopped", last_lacks_keys, 4, True),
+        ("stopped", list, 4, True),
+        ("finished", last_lacks_keys, 4, False),
+        ("finished", list, 4, False),
+        ("stopped", last_lacks_keys, 3, False),
+        ("stopped", last_lacks_keys, 5, False),
+        ("stopped", middle_lacks_keys, 4, False),
+    ],
+)
+def test_only_the_last_image_of_an_unfinished_run_may_be_unnoted(tmp_path, state, change, lines, is_right):
+    make_run(tmp_path, targets=1, state=state)
+    edit(tmp_path, with_values("AcquisitionOrder", {n: n + 1 for n in range(5)}))
+    edit(tmp_path, change)
+    journal_edit(tmp_path, lambda line: line["event"] != "exposed" or line["section"] < lines)
+    found = verdicts(tmp_path)[FIRST]
+    assert bool(found.wrong) != is_right and ("not yet noted" in found.line) == is_right
+
+
+def test_a_sentence_is_said_once(session):
+    edit(session, with_values("TiltAngle", {1: "north"}))
+    found = verdicts(session)[FIRST]
+    assert len(found.wrong) == len(set(found.wrong)) and "north" in found.line
 
 
 def test_a_run_killed_between_exposure_and_saving_and_gone_on_with_is_right(tmp_path):

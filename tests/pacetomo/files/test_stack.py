@@ -140,7 +140,7 @@ def test_damaged_stacks_are_refused_by_name(tmp_path, content, word):
 
 
 def test_a_missing_stack_is_named(tmp_path):
-    with pytest.raises(StackError, match=r"none\.mrc: the stack cannot be read"):
+    with pytest.raises(StackError, match=r"none\.mrc: there is no such file"):
         section_count(tmp_path / "none.mrc")
     with pytest.raises(StackError, match="cannot be read"):
         section_count(tmp_path)
