@@ -25,6 +25,7 @@ from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import MontageTargetSettings
+from pacetomo.selection.names import label
 from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
 from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
@@ -269,8 +270,7 @@ def _write_maps(
             written.extend((path, path.with_name(path.name + ".mdoc")))
             write_image(path, made, source, one.spot.piece, one.point, kind, desk.wait)
             what = "view" if kind.camera_set == VIEW_SET else "tgt"
-            label = f"{files.root[:8]}_{what}_{number:03d}"
-            items.append(map_item(label, path, made, source, one.point, kind))
+            items.append(map_item(label(files.root, number, what), path, made, source, one.point, kind))
     items[0] = items[0].with_note(files.target_file.name).with_acquire(True)
     return items
 

@@ -255,6 +255,20 @@ def test_a_failure_half_way_leaves_neither_files_nor_a_changed_navigator(tmp_pat
     assert (tmp_path / "pacetomo.nav").read_bytes() == table
 
 
+def test_an_area_has_a_name_that_its_item_can_note_and_labels_that_tell_it_from_others(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    places = here.draw(here.features(1))
+    rules = [Rule("EnterString", "Name of the area", ("Müller", "-x", ".x", "lamella_01"), repeat=False)]
+    with pytest.raises(CancelledError, match="3 names could not be used"):
+        here.make(places[0], rules)
+    made = [
+        here.make(places[0], noUI=True, onlyView=True, prefix=name) for name in ("Müller_01", "Müller_02")
+    ]
+    assert [path.name for path in made] == ["Muller_01_tgts.txt", "Muller_02_tgts.txt"]
+    areas = [place for place in here.desk.places() if place.note in {path.name for path in made}]
+    assert [place.label for place in areas] == ["Muer_01_view_001", "Muer_02_view_001"]
+
+
 def test_a_second_area_of_one_map_gets_another_name(tmp_path):
     here = Mapped(tmp_path, pieces=(2, 1))
     points = here.features(1)
