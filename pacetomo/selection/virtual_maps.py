@@ -102,11 +102,11 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
     kinds = kinds_of(desk, navigator, nav_path.parent, source, wanted)
     source = aligned(source, _seen_pieces(source, chosen, kinds))
     targets = _targets(desk, source, chosen, files, kinds, wanted.imageShiftLimit)
-    with nothing_half_written() as written:
+    with nothing_half_written(desk) as written:
         items = _write_maps(desk, source, chosen, files, kinds, written)
         written.append(files.target_file)
         write_text_atomically(files.target_file, format_targets(targets), desk.wait)
-        into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
+        into_navigator(desk, items, files, in_batch, written)
     desk.tell(
         f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
         "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
