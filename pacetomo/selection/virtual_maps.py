@@ -42,6 +42,9 @@ LEVEL_DEG = 0.5
 
 TOLD_PADDING = 0.005
 
+MOST_NUMBERS = 3
+"""Numbers of the tracking target asked for before giving up."""
+
 
 def targets_from_montage_here(settings_file: str | None = None, **settings: SettingValue) -> None:
     """Make targets of the selected item's group; for a script that SerialEM runs, also at Acquire at Items.
@@ -108,7 +111,7 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
         write_text_atomically(files.target_file, format_targets(targets), desk.wait)
         into_navigator(desk, items, files, in_batch, written)
     desk.tell(
-        f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
+        f"{files.target_file.name}: {len(chosen)} {'target' if len(chosen) == 1 else 'targets'} from map {source.item.label}; item {items[0].label} of the "
         "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
         Level.GOOD,
     )
@@ -159,19 +162,24 @@ def _tracking_first(
         ids = [one.point.map_id for one in chosen]
         number = ids.index(in_progress.map_id) + 1 if in_progress.map_id in ids else 1
     elif asks and len(chosen) > 1:
-        labels = ", ".join(f"{place}: {one.point.label}" for place, one in enumerate(chosen, 1))
-        answer = desk.enter_number(
-            f"Which point is the tracking target, 1 to {len(chosen)}? ({_shortened(labels)})", 1.0, 0
-        )
+        number = _ask_for_tracking_target(desk, chosen)
+    first = chosen[number - 1]
+    return [first, *(one for one in chosen if one is not first)]
+
+
+def _ask_for_tracking_target(desk: Desk, chosen: Sequence[Chosen]) -> int:
+    """Number, from 1, of the point that the person chooses."""
+    labels = ", ".join(f"{place}: {one.point.label}" for place, one in enumerate(chosen, 1))
+    question = f"Which point is the tracking target, 1 to {len(chosen)}? ({_shortened(labels)})"
+    for _ in range(MOST_NUMBERS):
+        answer = desk.enter_number(question, 1.0, 0)
         if answer is None:
             raise CancelledError("No tracking target was chosen: nothing is written")
         number = round(answer)
-        if not 1 <= number <= len(chosen):
-            raise NavigatorError(
-                f"there is no point {number}: the group has {len(chosen)}; nothing is written"
-            )
-    first = chosen[number - 1]
-    return [first, *(one for one in chosen if one is not first)]
+        if 1 <= number <= len(chosen):
+            return number
+        desk.show(f"There is no point {number}: the group has {len(chosen)} points")
+    raise CancelledError(f"{MOST_NUMBERS} numbers were no point: nothing is written")
 
 
 def _shortened(text: str) -> str:

@@ -187,11 +187,14 @@ def test_a_person_gives_the_name_and_chooses_the_tracking_target(tmp_path):
     points = here.features(3)
     places = here.draw(points)
     rules = [
-        Rule("EnterDefaultedNumber", r"tracking target, 1 to 3", (2.0,), repeat=False),
+        Rule("EnterDefaultedNumber", r"tracking target, 1 to 3", (0.0, 4.0, 2.0), repeat=False),
         Rule("EnterString", "Name of the area", ("my lamella", "second"), repeat=False),
     ]
     path = here.make(places[0], rules)
     assert path.name == "second_tgts.txt"
+    assert [line for line in here.session.operator.asked if "There is no point" in line] == [
+        f"OKBox: There is no point {n}: the group has 3 points" for n in (0, 4)
+    ]
     stages = [here.desk.place(place).stage_um for place in places]
     found = [target.stage_um for target in read_targets(path).targets]
     assert np.allclose(found, [stages[1], stages[0], stages[2]], atol=1e-3)
@@ -272,6 +275,15 @@ def test_a_failure_half_way_leaves_neither_files_nor_a_changed_navigator(tmp_pat
     left = here.files()
     assert {name: size for name, size in left.items() if "~" not in name} == before
     assert (tmp_path / "pacetomo.nav").read_bytes() == table
+
+
+def test_after_three_numbers_that_are_no_point_nothing_is_written(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(2))[0]
+    before = here.files()
+    with pytest.raises(CancelledError, match="3 numbers were no point: nothing is written"):
+        here.make(place, [Rule("EnterDefaultedNumber", values=(3.0,))])
+    assert here.files() == before
 
 
 @pytest.mark.parametrize("in_batch", [False, True])
@@ -370,6 +382,7 @@ def test_an_area_has_a_name_that_its_item_can_note_and_labels_that_tell_it_from_
     made = [
         here.make(places[0], noUI=True, onlyView=True, prefix=name) for name in ("Müller_01", "Müller_02")
     ]
+    assert any("Muller_01_tgts.txt: 1 target from map" in line for line in here.session.log.lines)
     assert [path.name for path in made] == ["Muller_01_tgts.txt", "Muller_02_tgts.txt"]
     areas = [place for place in here.desk.places() if place.note in {path.name for path in made}]
     assert [place.label for place in areas] == ["Muer_01_view_001", "Muer_02_view_001"]
