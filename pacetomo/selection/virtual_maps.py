@@ -20,11 +20,12 @@ from pacetomo.files.atomic import write_text_atomically
 from pacetomo.files.navigator import NavFile, NavItem, read_navigator
 from pacetomo.files.navigator_maps import find_map_file
 from pacetomo.files.target_file import format_targets
-from pacetomo.frames import ORIGIN, XY
+from pacetomo.frames import ORIGIN
 from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import MontageTargetSettings
+from pacetomo.selection.draft import LEVEL_DEG, _rounded
 from pacetomo.selection.names import label
 from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
@@ -36,9 +37,6 @@ from pacetomo.selection.virtual_maps_overlaps import aligned
 from pacetomo.selection.virtual_maps_saving import into_navigator, nothing_half_written
 from pacetomo.settings import SettingValue
 from pacetomo.targets import Target, TargetSet
-
-LEVEL_DEG = 0.5
-"""Stage tilt up to which targets count as picked at 0."""
 
 TOLD_PADDING = 0.005
 
@@ -110,9 +108,10 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
         written.append(files.target_file)
         write_text_atomically(files.target_file, format_targets(targets), desk.wait)
         into_navigator(desk, items, files, in_batch, written)
+    count = len(chosen)
     desk.tell(
-        f"{files.target_file.name}: {len(chosen)} {'target' if len(chosen) == 1 else 'targets'} from map {source.item.label}; item {items[0].label} of the "
-        "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
+        f"{files.target_file.name}: {count} {'target' if count == 1 else 'targets'} from map {source.item.label}; item "
+        f"{items[0].label} of the Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
         Level.GOOD,
     )
     return files.target_file
@@ -247,10 +246,6 @@ def _can_be_found(desk: Desk, source: MapImage, one: Chosen, number: int, previe
         Level.WARNING,
     )
     return False
-
-
-def _rounded(place: XY) -> XY:
-    return XY(round(place.x, 4) + 0.0, round(place.y, 4) + 0.0)  # -0.0 would be written as such
 
 
 def _write_maps(
