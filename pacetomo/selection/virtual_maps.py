@@ -20,11 +20,13 @@ from pacetomo.files.atomic import write_text_atomically
 from pacetomo.files.navigator import NavFile, NavItem, read_navigator
 from pacetomo.files.navigator_maps import find_map_file
 from pacetomo.files.target_file import format_targets
-from pacetomo.frames import ORIGIN, XY
+from pacetomo.frames import ORIGIN
 from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import MontageTargetSettings
+from pacetomo.selection.draft import LEVEL_DEG, _rounded
+from pacetomo.selection.names import label
 from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
 from pacetomo.selection.virtual_maps_group import already_made, group_of, map_of
@@ -36,10 +38,10 @@ from pacetomo.selection.virtual_maps_saving import into_navigator, nothing_half_
 from pacetomo.settings import SettingValue
 from pacetomo.targets import Target, TargetSet
 
-LEVEL_DEG = 0.5
-"""Stage tilt up to which targets count as picked at 0."""
-
 TOLD_PADDING = 0.005
+
+MOST_NUMBERS = 3
+"""Numbers of the tracking target asked for before giving up."""
 
 
 def targets_from_montage_here(settings_file: str | None = None, **settings: SettingValue) -> None:
@@ -101,14 +103,15 @@ def targets_from_montage(desk: Desk, wanted: MontageTargetSettings) -> Path | No
     kinds = kinds_of(desk, navigator, nav_path.parent, source, wanted)
     source = aligned(source, _seen_pieces(source, chosen, kinds))
     targets = _targets(desk, source, chosen, files, kinds, wanted.imageShiftLimit)
-    with nothing_half_written() as written:
+    with nothing_half_written(desk) as written:
         items = _write_maps(desk, source, chosen, files, kinds, written)
         written.append(files.target_file)
         write_text_atomically(files.target_file, format_targets(targets), desk.wait)
-        into_navigator(desk, navigator, nav_path, items, files, in_batch, written)
+        into_navigator(desk, items, files, in_batch, written)
+    count = len(chosen)
     desk.tell(
-        f"{files.target_file.name}: {len(chosen)} targets from map {source.item.label}; item {items[0].label} of the "
-        "Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
+        f"{files.target_file.name}: {count} {'target' if count == 1 else 'targets'} from map {source.item.label}; item "
+        f"{items[0].label} of the Navigator is set to Acquire; acquire it with viewAli=True, previewAli=True",
         Level.GOOD,
     )
     return files.target_file
@@ -158,19 +161,24 @@ def _tracking_first(
         ids = [one.point.map_id for one in chosen]
         number = ids.index(in_progress.map_id) + 1 if in_progress.map_id in ids else 1
     elif asks and len(chosen) > 1:
-        labels = ", ".join(f"{place}: {one.point.label}" for place, one in enumerate(chosen, 1))
-        answer = desk.enter_number(
-            f"Which point is the tracking target, 1 to {len(chosen)}? ({_shortened(labels)})", 1.0, 0
-        )
+        number = _ask_for_tracking_target(desk, chosen)
+    first = chosen[number - 1]
+    return [first, *(one for one in chosen if one is not first)]
+
+
+def _ask_for_tracking_target(desk: Desk, chosen: Sequence[Chosen]) -> int:
+    """Number, from 1, of the point that the person chooses."""
+    labels = ", ".join(f"{place}: {one.point.label}" for place, one in enumerate(chosen, 1))
+    question = f"Which point is the tracking target, 1 to {len(chosen)}? ({_shortened(labels)})"
+    for _ in range(MOST_NUMBERS):
+        answer = desk.enter_number(question, 1.0, 0)
         if answer is None:
             raise CancelledError("No tracking target was chosen: nothing is written")
         number = round(answer)
-        if not 1 <= number <= len(chosen):
-            raise NavigatorError(
-                f"there is no point {number}: the group has {len(chosen)}; nothing is written"
-            )
-    first = chosen[number - 1]
-    return [first, *(one for one in chosen if one is not first)]
+        if 1 <= number <= len(chosen):
+            return number
+        desk.show(f"There is no point {number}: the group has {len(chosen)} points")
+    raise CancelledError(f"{MOST_NUMBERS} numbers were no point: nothing is written")
 
 
 def _shortened(text: str) -> str:
@@ -240,10 +248,6 @@ def _can_be_found(desk: Desk, source: MapImage, one: Chosen, number: int, previe
     return False
 
 
-def _rounded(place: XY) -> XY:
-    return XY(round(place.x, 4) + 0.0, round(place.y, 4) + 0.0)  # -0.0 would be written as such
-
-
 def _write_maps(
     desk: Desk,
     source: MapImage,
@@ -269,8 +273,7 @@ def _write_maps(
             written.extend((path, path.with_name(path.name + ".mdoc")))
             write_image(path, made, source, one.spot.piece, one.point, kind, desk.wait)
             what = "view" if kind.camera_set == VIEW_SET else "tgt"
-            label = f"{files.root[:8]}_{what}_{number:03d}"
-            items.append(map_item(label, path, made, source, one.point, kind))
+            items.append(map_item(label(files.root, number, what), path, made, source, one.point, kind))
     items[0] = items[0].with_note(files.target_file.name).with_acquire(True)
     return items
 

@@ -206,9 +206,10 @@ def read_map_image(item: NavItem, path: Path) -> MapImage:
     pieces, is_aligned = (
         _montage_pieces(path, mdoc, data.section) if data.is_montage else (_single(data.section), True)
     )
-    if not 0 <= max(piece.section for piece in pieces) < header.sections:
+    last = max(piece.section for piece in pieces)
+    if not 0 <= last < header.sections:
         raise NavigatorError(
-            f"map {item.label}: {path.name} has {header.sections} sections, not the one it needs"
+            f"map {item.label}: section {last} is not in {path.name}, which ends with section {header.sections - 1}"
         )
     section = None if mdoc is None else _section_of(mdoc, pieces[0].section)
     return MapImage(

@@ -188,7 +188,9 @@ def test_without_an_mdoc_a_montage_is_refused_and_an_image_told_by_its_title(tmp
 
 def test_a_section_that_is_not_there_is_named(tmp_path):
     source = montage(tmp_path, is_montage=False)
-    with pytest.raises(NavigatorError, match=r"map 7-A: map\.mrc has 1 sections, not the one it needs"):
+    with pytest.raises(
+        NavigatorError, match=r"map 7-A: section 4 is not in map\.mrc, which ends with section 0"
+    ):
         read_map_image(source.item.with_value("MapSection", 4), source.path)
 
 

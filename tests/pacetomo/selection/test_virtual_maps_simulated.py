@@ -9,6 +9,8 @@ import pytest
 from choosing import Choosing
 
 from mock_serialem.answers import Rule
+from mock_serialem.errors import SEMexited
+from mock_serialem.faults import Fault, FaultPlan
 from mock_serialem.montage import piece_at, read_piece
 from mock_serialem.script_window import ScriptWindow
 from mock_serialem.sim.landmarks import nearest_landmark
@@ -20,7 +22,9 @@ from pacetomo.frames import XY
 from pacetomo.scope.desk import MAP
 from pacetomo.script_tables import MontageTargetSettings
 from pacetomo.scripts import script_path
+from pacetomo.selection import virtual_maps_saving
 from pacetomo.selection.virtual_maps import targets_from_montage
+from pacetomo.selection.virtual_maps_saving import nothing_half_written
 from pacetomo.settings import SettingsLayer, resolve_table
 
 STEPS = [(0.5, 0.3), (2.2, -1.0), (-2.5, 1.2), (-1.5, -2.0), (3.0, 1.5), (1.0, 2.0)]
@@ -92,6 +96,21 @@ class Mapped(Choosing):
         self.session.operator.rules = list(rules)
         wanted = resolve_table(MontageTargetSettings, SettingsLayer("script", settings))
         return targets_from_montage(self.desk, wanted)
+
+    def make_in_batch(self, place, **settings):
+        """What the script does at the only item that is set to Acquire."""
+        navigator = self.session.navigator
+        self.desk.set_acquire(place, True)
+        (item,) = navigator.begin_acquiring()
+        navigator.acquiring = navigator.items.index(item)
+        return self.make(place, **settings)
+
+    def missing_maps(self):
+        """Image files that the Navigator names, in its table or its file, and that are not there."""
+        named = [item.text("MapFile") for item in read_navigator(self.folder / "pacetomo.nav").items]
+        self.session.navigator.save(self.folder / "table.nav")
+        named += [item.text("MapFile") for item in read_navigator(self.folder / "table.nav").items]
+        return {name for name in named if name is not None and not (self.folder / name).is_file()}
 
     def files(self):
         """Names and sizes of all files, but for those in which SerialEM itself keeps things."""
@@ -168,11 +187,14 @@ def test_a_person_gives_the_name_and_chooses_the_tracking_target(tmp_path):
     points = here.features(3)
     places = here.draw(points)
     rules = [
-        Rule("EnterDefaultedNumber", r"tracking target, 1 to 3", (2.0,), repeat=False),
+        Rule("EnterDefaultedNumber", r"tracking target, 1 to 3", (0.0, 4.0, 2.0), repeat=False),
         Rule("EnterString", "Name of the area", ("my lamella", "second"), repeat=False),
     ]
     path = here.make(places[0], rules)
     assert path.name == "second_tgts.txt"
+    assert [line for line in here.session.operator.asked if "There is no point" in line] == [
+        f"OKBox: There is no point {n}: the group has 3 points" for n in (0, 4)
+    ]
     stages = [here.desk.place(place).stage_um for place in places]
     found = [target.stage_um for target in read_targets(path).targets]
     assert np.allclose(found, [stages[1], stages[0], stages[2]], atol=1e-3)
@@ -253,6 +275,117 @@ def test_a_failure_half_way_leaves_neither_files_nor_a_changed_navigator(tmp_pat
     left = here.files()
     assert {name: size for name, size in left.items() if "~" not in name} == before
     assert (tmp_path / "pacetomo.nav").read_bytes() == table
+
+
+def test_after_three_numbers_that_are_no_point_nothing_is_written(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(2))[0]
+    before = here.files()
+    with pytest.raises(CancelledError, match="3 numbers were no point: nothing is written"):
+        here.make(place, [Rule("EnterDefaultedNumber", values=(3.0,))])
+    assert here.files() == before
+
+
+@pytest.mark.parametrize("in_batch", [False, True])
+def test_items_that_a_person_adds_meanwhile_stay_in_the_navigator(tmp_path, monkeypatch, in_batch):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(1))[0]
+
+    def add_point(text):
+        here.desk.set_label(here.desk.add_point(XY(1.0, 2.0), 0.0), "meanwhile")
+
+    monkeypatch.setattr(here.desk, "show_progress", add_point)
+    make = here.make_in_batch if in_batch else here.make
+    make(place, noUI=True, onlyView=True, prefix="lam")
+    wanted = ["1", here.desk.place(place).label, "meanwhile", "lam_view_001"]
+    assert [item.label for item in here.session.navigator.items] == wanted
+    assert [item.label for item in read_navigator(tmp_path / "pacetomo.nav").items] == wanted
+    ids = [item.map_id for item in here.session.navigator.items]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_stop_when_the_navigator_is_read_leaves_it_as_it_was(tmp_path, when):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(1))[0]
+    table = here.desk.save_navigator().read_bytes()
+    here.session.inject(FaultPlan((Fault("stop", ("ReadNavFile",), when=when),)))
+    with pytest.raises(SEMexited):
+        here.make(place, noUI=True, onlyView=True, prefix="lam")
+    assert (tmp_path / "pacetomo.nav").read_bytes() == table
+    assert here.missing_maps() == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "call", "when", "is_in"),
+    [
+        ("MergeNavFile", 1, "before", False),
+        ("MergeNavFile", 1, "after", True),
+        ("SaveNavigator", 3, "before", True),
+        ("SaveNavigator", 3, "after", True),
+    ],
+)
+def test_stop_in_a_batch_deletes_no_map_that_the_navigator_has(tmp_path, command, call, when, is_in):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(1))[0]
+    here.session.inject(FaultPlan((Fault("stop", (command,), call, when=when),)))
+    with pytest.raises(SEMexited):
+        here.make_in_batch(place, onlyView=True, prefix="lam")
+    assert ("lam_view_001" in [item.label for item in here.session.navigator.items]) == is_in
+    assert here.missing_maps() == set()
+
+
+def test_stop_while_maps_are_cut_leaves_nothing_behind(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(2))[0]
+    before = here.files()
+    here.session.inject(FaultPlan((Fault("stop", ("SetStatusLine",), 2),)))
+    with pytest.raises(SEMexited):
+        here.make(place, noUI=True, onlyView=True, prefix="lam")
+    assert here.files() == before
+
+
+def test_a_table_that_cannot_be_put_back_lists_maps_that_are_there(tmp_path, monkeypatch):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    place = here.draw(here.features(1))[0]
+
+    def refuse(path, data, wait=None):
+        raise PaceError(f"{path}: cannot be written")
+
+    here.session.inject(FaultPlan((Fault("error", ("ReadNavFile",), text="no memory"),)))
+    monkeypatch.setattr(virtual_maps_saving, "write_bytes_atomically", refuse)
+    with pytest.raises(NavigatorError, match=r"no memory.*cannot be written.*as it was is .*pacetomo\.nav~1"):
+        here.make(place, noUI=True, onlyView=True, prefix="lam")
+    assert "lam_view_001" in [item.label for item in read_navigator(tmp_path / "pacetomo.nav").items]
+    assert here.missing_maps() == set()
+
+
+@pytest.mark.parametrize("reason", [ScopeError("the reason"), SEMexited("the reason")])
+def test_a_file_that_cannot_be_deleted_hides_no_reason_and_holds_up_no_other(tmp_path, reason):
+    here = Mapped(tmp_path, pieces=(1, 1))
+    held, other = tmp_path / "held.mrc", tmp_path / "other.mrc"
+    held.mkdir()
+    with pytest.raises(type(reason), match="the reason"), nothing_half_written(here.desk) as written:
+        other.touch()
+        written.extend((held, other))
+        raise reason
+    assert not other.exists()
+    assert any("held.mrc" in line for line in here.session.log.lines) == isinstance(reason, PaceError)
+
+
+def test_an_area_has_a_name_that_its_item_can_note_and_labels_that_tell_it_from_others(tmp_path):
+    here = Mapped(tmp_path, pieces=(2, 1))
+    places = here.draw(here.features(1))
+    rules = [Rule("EnterString", "Name of the area", ("Müller", "-x", ".x", "lamella_01"), repeat=False)]
+    with pytest.raises(CancelledError, match="3 names could not be used"):
+        here.make(places[0], rules)
+    made = [
+        here.make(places[0], noUI=True, onlyView=True, prefix=name) for name in ("Müller_01", "Müller_02")
+    ]
+    assert any("Muller_01_tgts.txt: 1 target from map" in line for line in here.session.log.lines)
+    assert [path.name for path in made] == ["Muller_01_tgts.txt", "Muller_02_tgts.txt"]
+    areas = [place for place in here.desk.places() if place.note in {path.name for path in made}]
+    assert [place.label for place in areas] == ["Muer_01_view_001", "Muer_02_view_001"]
 
 
 def test_a_second_area_of_one_map_gets_another_name(tmp_path):
