@@ -130,7 +130,9 @@ def test_what_is_brought_into_the_centre_of_the_pixels_was_where_the_answer_says
 def test_a_typed_shift_that_is_used_as_it_is_stands_in_the_file(choosing):
     here = choosing()
     typed = Rule("EnterString", "SSX and SSY", ("2.4 -1.1", "-0.7, 1.9", ""), repeat=False)
-    (file,) = here.choose([drag("Target 1, the tracking", 0.06, 0.04), typed], targetByShift=True, drawBeam=False)
+    (file,) = here.choose(
+        [drag("Target 1, the tracking", 0.06, 0.04), typed], targetByShift=True, drawBeam=False
+    )
     shifts, steps = shifts_and_steps(file)
     assert shifts == pytest.approx(np.array([(0.0, 0.0), (2.4, -1.1), (-0.7, 1.9)]), abs=1e-3)
     assert steps == pytest.approx(on_stage(here, shifts, 0.0), abs=5e-3)
@@ -202,7 +204,6 @@ def test_the_same_place_is_less_off_in_preview_once_view_and_record_are_register
     assert any("learnt from 5 targets" in line for line in here.session.log.lines)
     previews = here.exposures("P")[-8:]
     off_um = [np.hypot(*(sample_um(line) - point[:2])) for line, point in zip(previews, points)]
-    print(off_um)
     assert off_um[6] < 0.6 * off_um[1] and off_um[7] < 0.6 * off_um[3]
 
 
