@@ -14,6 +14,7 @@ from pacetomo.area_files import AreaFiles
 from pacetomo.files.navigator import read_navigator
 from pacetomo.files.target_file import read_targets
 from pacetomo.frames import XY
+from pacetomo.pattern import read_lattice
 from pacetomo.scope.protocol import Area
 from pacetomo.selection import patterns
 from pacetomo.selection.bench import Bench
@@ -189,6 +190,8 @@ def test_holes_of_a_pattern_have_their_places_on_the_stage_at_a_tilt(choosing, m
     here = choosing(20.0)
     rules = [drag("along vecA", -2.0, -0.4), drag("along vecB", 0.3, -1.8)]
     (file,) = here.choose(rules, targetPattern=True, size=1, drawBeam=False)
+    vectors = np.array(read_lattice(read_targets(file)))
+    assert vectors == pytest.approx(np.array([(2.0, 0.4), (-0.3, 1.8)]), abs=1e-3)
     shifts, steps = shifts_and_steps(file)
     holes = {(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
     expected = {(round(2.0 * i - 0.3 * j, 1), round(0.4 * i + 1.8 * j, 1)) for i, j in holes}
