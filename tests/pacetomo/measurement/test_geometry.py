@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from measuring_stage import PLACES, AtAnArea, Measuring, make_world
 
@@ -53,6 +55,18 @@ def test_a_group_is_found_on_every_stage(tmp_path, stage):
     assert tuple(apart) == pytest.approx((10.0, 0.0), abs=0.2)
     assert found.geometry.plane.pretilt_deg == pytest.approx(12.0, abs=2.5)
     assert found.geometry.plane.rotation_deg == pytest.approx(20.0, abs=12.0)
+
+
+@pytest.mark.parametrize("tilt", [30.0, -30.0])
+def test_points_of_a_group_lie_in_the_tilted_stage(tmp_path, tilt):
+    measuring = at_an_area(tmp_path)
+    measuring.add_group()
+    measuring.desk.tilt_to(tilt)
+    measured = measuring.geometry(points="group").measured
+    seen = dict(zip(measured.names, (point.seen_um for point in measured.points)))
+    # PLACES are 7 um apart across the axis, of which the tilt leaves its cosine.
+    apart = seen["point 2"].minus(seen["point 4"])
+    assert tuple(apart) == pytest.approx((-1.0, 7.0 * math.cos(math.radians(tilt))), abs=0.05)
 
 
 def test_around_an_item_without_targets_places_are_put(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from measuring_stage import Measuring, effective_axis_um, make_world
 
@@ -72,6 +74,19 @@ def test_branches_are_told_with_their_errors(tmp_path):
         assert abs(branch.value - 0.08) < 4 * branch.sigma
         assert fit.off_um.sigma < branch.sigma < 0.3
     assert measuring.says("above 0 deg") and measuring.says("+- ")
+
+
+@pytest.mark.parametrize(("seed", "set_um"), [(2, 1.22), (3, -2.0)])
+def test_the_advice_for_branches_is_what_each_adds_to_the_new_offset(tmp_path, seed, set_um):
+    world = make_world(seed=seed, wobble_um=(0.0, 0.0, 0.8), measured_axis_offset_um=set_um)
+    measuring = Measuring(tmp_path, world)
+    found = measuring.offset(**QUICK)
+    (advice,) = measuring.says("The branches differ by")
+    up_um, down_um = (float(number) for number in re.findall(r"taOffset\w+ = (-?[\d.]+)", advice))
+    assert up_um > 0.3 and down_um < -0.3
+    # What a branch adds and the offset that is to be set are together where the axis of that branch lies.
+    assert found.wanted_um + up_um == pytest.approx(set_um + found.fit.up_um.value, abs=0.01)
+    assert found.wanted_um + down_um == pytest.approx(set_um + found.fit.down_um.value, abs=0.01)
 
 
 def test_a_list_of_distances_is_measured_on_both_sides(tmp_path):
