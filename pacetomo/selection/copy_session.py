@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
 from pacetomo.errors import TargetFileError
 from pacetomo.files.target_file import write_targets
-from pacetomo.frames import ORIGIN
+from pacetomo.frames import ORIGIN, XY
+from pacetomo.number_text import parse_float
 from pacetomo.scope.desk import POINT, Desk, Place
 from pacetomo.scope.protocol import Level
 from pacetomo.selection.copying import copied, copy_files, free_number
@@ -44,8 +46,14 @@ def copy_to_acquire(
         When there is no such point, or the original cannot be copied.
     """
     points = require_free_points(desk)
-    shifts = targets.resolved_shifts(desk.calibration().stage_to_specimen)
+    tilt_deg = _picked_at_deg(targets)
+    shifts = targets.resolved_shifts(desk.calibration().stage_to_specimen, tilt_deg)
     to_stage = desk.calibration().specimen_to_stage
+
+    def on_stage(shift: XY) -> XY:
+        step = to_stage.apply(shift)
+        return XY(step.x, step.y / math.cos(math.radians(tilt_deg)))
+
     written = []
     number = free_number(original)
     for point in points:
@@ -59,7 +67,7 @@ def copy_to_acquire(
         desk.set_note(point.place, copy.target_file.name)
         group = desk.unique_id()
         for target, resolved in zip(new.targets[1:], shifts.targets[1:]):
-            stage = target.stage_um or point.stage_um.plus(to_stage.apply(resolved.shift_um or ORIGIN))
+            stage = target.stage_um or point.stage_um.plus(on_stage(resolved.shift_um or ORIGIN))
             place = desk.add_point(stage, point.height_um, group)
             desk.set_label(place, f"p{number:02d}_{target.number:03d}")
         written.append(copy.target_file)
@@ -91,6 +99,12 @@ def require_free_points(desk: Desk) -> tuple[Place, ...]:
 def free_points(desk: Desk) -> tuple[Place, ...]:
     """Points set to Acquire whose note names no target file."""
     return tuple(place for place in desk.marked_places() if place.kind == POINT and not _is_area(place.note))
+
+
+def _picked_at_deg(targets: TargetSet) -> float:
+    """Stage tilt to which the specimen coordinates of a file belong."""
+    texts = [override.value for override in targets.overrides if override.name == "tiltTargets"]
+    return parse_float(texts[-1]) or 0.0 if texts else 0.0
 
 
 def _is_area(note: str) -> bool:

@@ -13,6 +13,7 @@ from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk, Place
 from pacetomo.scope.protocol import Level
 from pacetomo.selection.bench import Chosen
+from pacetomo.selection.names import label
 from pacetomo.targets import Target, TargetSet
 
 LEVEL_DEG = 0.5
@@ -67,8 +68,8 @@ class Draft:
         return f"{self.files.root}_tgt_{number:03d}_choices.mrc"
 
     def label(self, number: int, kind: str = "tgt") -> str:
-        """Label of a target's Navigator item, which has no more than 16 characters."""
-        return f"{self.files.root[:8]}_{kind}_{number:03d}"
+        """Label of a target's Navigator item."""
+        return label(self.files.root, number, kind)
 
     def note_item(self, place: int) -> None:
         """Remember a Navigator item that was made for this area."""
@@ -98,8 +99,8 @@ class Draft:
                 f"{self.files.root}_ts_{number:03d}.mrc",
                 reference=one.reference,
                 view=self.view if number == 1 else None,
-                shift_um=_rounded(one.shift_um.minus(first)),
-                stage_um=_rounded(one.stage_um),
+                shift_um=rounded(one.shift_um.minus(first)),
+                stage_um=rounded(one.stage_um),
             )
             for number, one in enumerate(self.chosen, 1)
         )
@@ -151,7 +152,8 @@ class Draft:
         )
 
 
-def _rounded(place: XY) -> XY:
+def rounded(place: XY) -> XY:
+    """A place as it is written: to 0.1 nm."""
     # A step off the axis of -0.0 would be written as such.
     return XY(round(place.x, UM_DIGITS) + 0.0, round(place.y, UM_DIGITS) + 0.0)
 

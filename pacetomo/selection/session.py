@@ -15,6 +15,7 @@ from pacetomo.selection.copy_session import copy_to_acquire, require_free_points
 from pacetomo.selection.draft import Draft, target_file_of
 from pacetomo.selection.dragging import Dragging
 from pacetomo.selection.groups import group_of, take_group
+from pacetomo.selection.names import trouble_with_name
 from pacetomo.selection.outlines import draw_outlines
 from pacetomo.selection.patterns import PatternWay
 from pacetomo.selection.person import Person
@@ -23,8 +24,6 @@ from pacetomo.settings import SettingValue
 
 MOST_NAMES = 3
 """Names asked for before giving up."""
-
-_FORBIDDEN = set('<>:"/\\|?* ')
 
 
 def select_targets_here(settings_file: str | None = None, **settings: SettingValue) -> None:
@@ -154,7 +153,7 @@ class _Selection:
         if number == 1:
             return self._draft
         name = f"{self._draft.files.root}_a{number}"
-        trouble = _trouble_with(self._desk.folder(), name)
+        trouble = trouble_with_name(self._desk.folder(), name)
         if trouble is not None:
             raise TargetFileError(trouble)
         self._drafts.append(
@@ -223,7 +222,7 @@ def _new_area(desk: Desk, name: str) -> AreaFiles:
         When the name in the settings cannot be used.
     """
     if name:
-        trouble = _trouble_with(desk.folder(), name)
+        trouble = trouble_with_name(desk.folder(), name)
         if trouble is not None:
             raise TargetFileError(f"outputName: {trouble}")
         return target_file_of(desk.folder(), name)
@@ -231,26 +230,12 @@ def _new_area(desk: Desk, name: str) -> AreaFiles:
         answer = desk.enter_text("Name of the area (beginning of all its files, without blanks)")
         if not answer:
             raise CancelledError("No name was given: nothing is done")
-        trouble = _trouble_with(desk.folder(), answer)
+        trouble = trouble_with_name(desk.folder(), answer)
         if trouble is None:
             return target_file_of(desk.folder(), answer)
         desk.tell(f"Warning: {trouble}", Level.WARNING)
         desk.show(trouble)
     raise CancelledError(f"{MOST_NAMES} names could not be used: nothing is done")
-
-
-def _trouble_with(folder: Path, name: str) -> str | None:
-    """Why a name cannot be that of a new area; None if it can."""
-    if set(name) & _FORBIDDEN or not name.isprintable():
-        return f"{name!r} has blanks or signs that file names cannot have: choose a plain name"
-    if len(name) > 60:
-        return f"{name[:20]}... has more than 60 characters: choose a shorter name"
-    path = target_file_of(folder, name).target_file
-    if path.exists():
-        return (
-            f"{path.name} is there already: choose another name, or change it with pacetomo edit {path.name}"
-        )
-    return None
 
 
 def edit_targets(desk: Desk, path: Path) -> None:

@@ -25,7 +25,7 @@ from pacetomo.number_text import format_float
 from pacetomo.scope.desk import Desk
 from pacetomo.scope.protocol import Level
 from pacetomo.script_tables import MontageTargetSettings
-from pacetomo.selection.draft import LEVEL_DEG, _rounded
+from pacetomo.selection.draft import LEVEL_DEG, rounded
 from pacetomo.selection.names import label
 from pacetomo.selection.virtual_maps_cut import STRUCTURED, Cut, cut, step_between, structure
 from pacetomo.selection.virtual_maps_files import VIEW_SET, Kind, map_item, write_image
@@ -219,8 +219,8 @@ def _targets(
                 f"{files.root}_ts_{number:03d}.mrc",
                 reference=reference.name if _can_be_found(desk, source, one, number, preview) else None,
                 view=f"{reference.stem}_view.mrc",
-                shift_um=_rounded(shift) if number > 1 else ORIGIN,
-                stage_um=_rounded(one.point.stage_um),
+                shift_um=rounded(shift) if number > 1 else ORIGIN,
+                stage_um=rounded(one.point.stage_um),
                 skip=is_far,
             )
         )
