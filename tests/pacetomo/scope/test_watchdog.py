@@ -28,7 +28,7 @@ class Clock:
         return self.now_s
 
 
-@pytest.mark.parametrize("name", [*LONGEST_S, *DIALOGS])
+@pytest.mark.parametrize("name", sorted({*LONGEST_S, *DIALOGS}))
 def test_times_are_of_commands_that_serialem_has(name):
     assert name in TABLE
 
