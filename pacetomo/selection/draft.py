@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pacetomo.area_files import AreaFiles
@@ -117,26 +117,17 @@ class Draft:
 
     def discard(self) -> None:
         """Take back what was written and added to the Navigator; images stay, as they were exposed."""
-        self._desk.remove_places([place for made in self._made for place in self._now(made)])
+        places = self._desk.places()
+        found = [_same_item(places, made) for made in self._made]
+        self._desk.remove_places([place for place in found if place is not None])
         self._made.clear()
         patiently(lambda: self.files.target_file.unlink(missing_ok=True), self._desk.wait)
-
-    def _now(self, made: Place) -> list[int]:
-        """Where in the table an item is now: a person may have added and removed others; empty if it is gone."""
-        return [
-            place.place
-            for place in self._desk.places()
-            if (place.label, place.kind) == (made.label, made.kind)
-            and place.stage_um.minus(made.stage_um).length < SAME_UM
-        ][-1:]
 
     def finish(self) -> None:
         """Make it an area to be acquired: its tracking target's item gets the file's name and the mark."""
         own = [made for made in self._made if made.place == self.chosen[0].place]
-        here = self._now(own[0]) if own else []
-        if here:
-            place = here[0]
-        else:
+        place = _same_item(self._desk.places(), own[0]) if own else None
+        if place is None:
             first = self.chosen[0]
             place = self._desk.add_point(first.stage_um, self._desk.stage_um()[2])
             self._desk.set_label(place, self.label(1))
@@ -150,6 +141,17 @@ class Draft:
             f"{self._desk.place(place).label} of the Navigator is set to Acquire",
             Level.GOOD,
         )
+
+
+def _same_item(places: Sequence[Place], made: Place) -> int | None:
+    """Where in the table an item is now: a person may have added and removed others; None if it is gone."""
+    same = [
+        place.place
+        for place in places
+        if (place.label, place.kind) == (made.label, made.kind)
+        and place.stage_um.minus(made.stage_um).length < SAME_UM
+    ]
+    return same[-1] if same else None
 
 
 def rounded(place: XY) -> XY:
